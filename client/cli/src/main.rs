@@ -1,0 +1,2 @@
+//! Conclave in a terminal.
+fn main() {}

@@ -1,0 +1,3 @@
+//! Who somebody is: domains, users, devices, and the keys and signatures that prove it.
+
+pub mod address;

@@ -1,0 +1,26 @@
+//! Every limit of the protocol, in one place; the spec's chapter "Limits" lists the same numbers (spec: LIM).
+
+use std::time::Duration;
+
+/// Clock skew tolerated between devices and servers.
+pub const CLOCK_SKEW: Duration = Duration::from_secs(5 * 60);
+/// How long a Join stays good at most.
+pub const JOIN_LIFETIME: Duration = Duration::from_secs(2 * 60);
+/// How long a device certificate lasts.
+pub const DEVICE_CERTIFICATE_LIFETIME: Duration = Duration::from_secs(7 * 24 * 3600);
+/// Longest domain, bytes, port included.
+pub const DOMAIN_BYTES: usize = 255;
+/// Longest user name, bytes.
+pub const USER_NAME_BYTES: usize = 64;
+/// Largest unary message, bytes.
+pub const CONTROL_MESSAGE_BYTES: usize = 64 * 1024;
+/// Most members of a session.
+pub const MEMBERS: usize = 1_000;
+/// Most devices waiting in a lobby.
+pub const WAITING: usize = 200;
+/// Most Joins answered by one commit.
+pub const JOINS_PER_COMMIT: usize = 32;
+/// Longest chat message, characters.
+pub const CHAT_CHARACTERS: usize = 8_000;
+/// Most entries in one batch.
+pub const ENTRIES_PER_BATCH: usize = 256;

@@ -1,0 +1,1 @@
+//! Sealing and opening media frames, and deciding where packets go.

@@ -1,0 +1,2 @@
+//! Black-box checks.
+fn main() {}

@@ -1,0 +1,2 @@
+//! The home server of one organisation.
+fn main() {}
