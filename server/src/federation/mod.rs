@@ -1,0 +1,5 @@
+//! Other organisations' servers: who they are, how they are found, and the connections to them.
+//!
+//! It knows nothing of meetings or of what is asked over the connections.
+
+pub mod tls;

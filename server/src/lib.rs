@@ -1,0 +1,5 @@
+//! What runs: the home server of one organisation.
+//!
+//! Imports go one way: `{federation, media, store} ← meeting ← rpc`; only `server`, which builds every part, imports `rpc`.
+
+pub mod federation;
