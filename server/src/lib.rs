@@ -3,3 +3,5 @@
 //! Imports go one way: `{federation, media, store} ← meeting ← rpc`; only `server`, which builds every part, imports `rpc`.
 
 pub mod federation;
+pub mod refusal;
+pub mod rpc;

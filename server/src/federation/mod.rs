@@ -2,4 +2,6 @@
 //!
 //! It knows nothing of meetings or of what is asked over the connections.
 
+pub mod dial;
+pub mod discovery;
 pub mod tls;

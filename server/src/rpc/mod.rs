@@ -1,0 +1,6 @@
+//! The calls that devices and other servers make: who may make them, and the way back for errors.
+//!
+//! Nothing is decided here about meetings; that is `meeting`'s and `core`'s.
+
+pub mod listener;
+pub mod status;
