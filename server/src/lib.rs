@@ -5,3 +5,5 @@
 pub mod federation;
 pub mod refusal;
 pub mod rpc;
+#[cfg(feature = "wiretap")]
+pub mod wiretap;

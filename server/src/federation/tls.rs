@@ -5,7 +5,7 @@
 
 use std::{fmt, sync::Arc};
 
-use data_encoding::HEXLOWER;
+use conclave_core::identity::keys::Fingerprint;
 use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, DistinguishedName, Error as TlsError,
     ServerConfig, SignatureScheme,
@@ -18,7 +18,6 @@ use rustls::{
     version::TLS13,
 };
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
-use sha2::{Digest, Sha256};
 
 /// ALPN of gRPC.
 pub const ALPN_H2: &[u8] = b"h2";
@@ -37,38 +36,10 @@ pub enum Error {
     Make(#[from] rcgen::Error),
 }
 
-/// SHA-256 of a `SubjectPublicKeyInfo` in DER (spec: FED-01).
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Spki([u8; 32]);
-
-impl Spki {
-    /// From its bytes.
-    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
-        Self(bytes)
-    }
-
-    /// Of a certificate's key.
-    pub fn of(certificate: &CertificateDer<'_>) -> Result<Self, TlsError> {
-        let parsed = ParsedCertificate::try_from(certificate)?;
-        Ok(Self(Sha256::digest(parsed.subject_public_key_info().as_ref()).into()))
-    }
-
-    /// Its bytes.
-    pub const fn as_bytes(&self) -> &[u8; 32] {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Spki {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Spki({self})")
-    }
-}
-
-impl fmt::Display for Spki {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&HEXLOWER.encode(&self.0))
-    }
+/// What a certificate's key is pinned by: SHA-256 of its `SubjectPublicKeyInfo` in DER (spec: FED-01).
+pub fn fingerprint(certificate: &CertificateDer<'_>) -> Result<Fingerprint, TlsError> {
+    let parsed = ParsedCertificate::try_from(certificate)?;
+    Ok(Fingerprint::of_spki(parsed.subject_public_key_info().as_ref()))
 }
 
 /// This server's federation key and the certificate that carries it; serves gRPC and the relay alike.
@@ -76,7 +47,7 @@ impl fmt::Display for Spki {
 pub struct Identity {
     certificate: CertificateDer<'static>,
     key: Arc<PrivateKeyDer<'static>>,
-    spki: Spki,
+    spki: Fingerprint,
 }
 
 impl fmt::Debug for Identity {
@@ -88,7 +59,7 @@ impl fmt::Debug for Identity {
 impl Identity {
     /// From DER; checks that both can be read.
     pub fn new(certificate: CertificateDer<'static>, key: PrivateKeyDer<'static>) -> Result<Self, Error> {
-        let spki = Spki::of(&certificate).map_err(Error::Certificate)?;
+        let spki = fingerprint(&certificate).map_err(Error::Certificate)?;
         let identity = Self { certificate, key: Arc::new(key), spki };
         identity.client_config(Vec::new(), ALPN_H2)?;
         Ok(identity)
@@ -114,7 +85,7 @@ impl Identity {
     }
 
     /// What the descriptor pins.
-    pub const fn spki(&self) -> Spki {
+    pub const fn spki(&self) -> Fingerprint {
         self.spki
     }
 
@@ -133,7 +104,7 @@ impl Identity {
     }
 
     /// For calling: only a server that holds one of the pinned keys will do (spec: FED-01).
-    pub fn client_config(&self, pins: Vec<Spki>, alpn: &[u8]) -> Result<ClientConfig, Error> {
+    pub fn client_config(&self, pins: Vec<Fingerprint>, alpn: &[u8]) -> Result<ClientConfig, Error> {
         let mut config = ClientConfig::builder_with_provider(provider())
             .with_protocol_versions(&[&TLS13])
             .map_err(Error::Key)?
@@ -174,7 +145,7 @@ impl ClientCertVerifier for AnyKey {
         _intermediates: &[CertificateDer<'_>],
         _now: UnixTime,
     ) -> Result<ClientCertVerified, TlsError> {
-        Spki::of(end_entity)?;
+        fingerprint(end_entity)?;
         Ok(ClientCertVerified::assertion())
     }
 
@@ -205,7 +176,7 @@ impl ClientCertVerifier for AnyKey {
 #[derive(Debug)]
 struct PinnedKey {
     provider: Arc<CryptoProvider>,
-    pins: Vec<Spki>,
+    pins: Vec<Fingerprint>,
 }
 
 impl ServerCertVerifier for PinnedKey {
@@ -217,7 +188,7 @@ impl ServerCertVerifier for PinnedKey {
         _ocsp_response: &[u8],
         _now: UnixTime,
     ) -> Result<ServerCertVerified, TlsError> {
-        if self.pins.contains(&Spki::of(end_entity)?) {
+        if self.pins.contains(&fingerprint(end_entity)?) {
             Ok(ServerCertVerified::assertion())
         } else {
             Err(TlsError::InvalidCertificate(CertificateError::ApplicationVerificationFailure))
@@ -283,12 +254,12 @@ mod tests {
             // The same name, another key: what a mis-issuing authority would hand out.
             Identity::generate("south.example").unwrap(),
         );
-        let next = Spki::from_bytes([1; 32]);
+        let next = Fingerprint::parse(&[1; 32]).unwrap();
         let pins = vec![next, south.spki()];
         let good =
             shake(north.client_config(pins.clone(), ALPN_H2).unwrap(), south.server_config(ALPN_H2).unwrap());
         let (client, server) = good.unwrap();
-        assert_eq!(Spki::of(&server.peer_certificates().unwrap()[0]).unwrap(), north.spki());
+        assert_eq!(fingerprint(&server.peer_certificates().unwrap()[0]).unwrap(), north.spki());
         assert_eq!(client.protocol_version(), Some(rustls::ProtocolVersion::TLSv1_3));
         let group = client.negotiated_key_exchange_group().unwrap().name();
         assert_eq!(group, rustls::NamedGroup::X25519MLKEM768);

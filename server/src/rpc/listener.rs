@@ -13,6 +13,7 @@ use std::{
     time::Duration,
 };
 
+use conclave_core::identity::keys::Fingerprint;
 use http::{Request, Response};
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::{
@@ -29,7 +30,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tonic::body::Body;
 use tracing::{debug, warn};
 
-use crate::federation::tls::Spki;
+use crate::federation::tls;
 
 /// How a listener protects itself (spec: FED-06).
 #[derive(Clone, Copy, Debug)]
@@ -71,7 +72,7 @@ pub struct Connection {
     /// The other side's address.
     pub remote: SocketAddr,
     /// The key that it proved, if it was asked for one.
-    pub spki: Option<Spki>,
+    pub spki: Option<Fingerprint>,
 }
 
 /// Serves until `shutdown`; then each connection ends its calls, at most `grace` long. Connections run in `tasks`.
@@ -165,9 +166,9 @@ where
     timeout(limits.grace, connection).await?
 }
 
-fn proven_key(stream: &TlsStream<TcpStream>) -> Result<Option<Spki>, rustls::Error> {
+fn proven_key(stream: &TlsStream<TcpStream>) -> Result<Option<Fingerprint>, rustls::Error> {
     let (_, session) = stream.get_ref();
-    session.peer_certificates().and_then(<[_]>::first).map(Spki::of).transpose()
+    session.peer_certificates().and_then(<[_]>::first).map(tls::fingerprint).transpose()
 }
 
 fn http_builder(limits: Limits) -> auto::Builder<TokioExecutor> {

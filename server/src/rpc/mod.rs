@@ -2,5 +2,7 @@
 //!
 //! Nothing is decided here about meetings; that is `meeting`'s and `core`'s.
 
+pub mod budget;
 pub mod listener;
+pub mod router;
 pub mod status;
