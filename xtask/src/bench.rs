@@ -1,0 +1,42 @@
+//! The benches: release builds, measured by the runner.
+
+use std::path::PathBuf;
+
+use anyhow::{Result, ensure};
+
+use crate::{
+    process::{self, Stage},
+    workspace::Workspace,
+};
+
+/// What `bench` takes.
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// federation, media, join or rest.
+    name: String,
+    /// Writes the rows as JSON.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
+/// Builds for release and measures.
+pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<bool> {
+    let stage = Stage::start("build");
+    let said =
+        process::quiet(workspace.cargo().args(["build", "--quiet", "--release", "--workspace", "--bins"]))?;
+    stage.end(if said.ok { "ok" } else { "FAILED" });
+    ensure!(said.ok, "the build failed:\n{}", said.text);
+    let programs = workspace.target.join("release");
+    let mut command = std::process::Command::new(programs.join("conclave-runner"));
+    command
+        .args(["bench", &arguments.name, "--server"])
+        .arg(programs.join("conclave-server"))
+        .arg("--client")
+        .arg(programs.join("conclave"))
+        .arg("--state")
+        .arg(workspace.folder("bench")?);
+    if let Some(json) = &arguments.json {
+        command.arg("--json").arg(json);
+    }
+    process::interactive(&mut command)
+}
