@@ -24,3 +24,9 @@ pub const JOINS_PER_COMMIT: usize = 32;
 pub const CHAT_CHARACTERS: usize = 8_000;
 /// Most entries in one batch.
 pub const ENTRIES_PER_BATCH: usize = 256;
+/// How long a device CA's certificate lasts at most.
+pub const DEVICE_CA_LIFETIME: Duration = Duration::from_secs(400 * 24 * 3600);
+/// Largest certificate, bytes.
+pub const CERTIFICATE_BYTES: usize = 4 * 1024;
+/// Longest display name, characters.
+pub const DISPLAY_NAME_CHARACTERS: usize = 64;
