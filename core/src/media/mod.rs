@@ -7,6 +7,7 @@ pub mod frame;
 pub mod kid;
 pub mod payload;
 
+pub mod router;
 pub mod track;
 
 pub use frame::{EpochKeys, Opened, Opener, Sealer};

@@ -1,0 +1,319 @@
+//! Where packets go: a pure table from tracks to slots and relay links.
+//!
+//! Changes come rarely and recompute the table; packets come often and only read it: [`Router::targets`] allocates nothing.
+
+mod choice;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    sync::Arc,
+};
+
+use crate::{
+    identity::address::DeviceUri,
+    ids::TrackNumber,
+    media::track::{Layer, Medium, Track},
+};
+
+/// A device's connection at this server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ClientId(pub u32);
+
+/// A relay link to another server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LinkId(pub u32);
+
+/// A track in the table; never given twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TrackId(pub u32);
+
+/// Where a track's packets come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Origin {
+    /// From a device of this server.
+    Client(ClientId),
+    /// From another server.
+    Link(LinkId),
+}
+
+/// Where a packet goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Target {
+    /// Into a receiving place of a device of this server.
+    Slot(ClientId, usize),
+    /// To another server.
+    Link(LinkId),
+}
+
+/// What a device wants to receive.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wish {
+    /// The publisher.
+    pub device: DeviceUri,
+    /// Its track.
+    pub track: TrackNumber,
+    /// The height in pixels at which it will be shown; 0 if it does not matter.
+    pub height: u32,
+}
+
+/// What a slot carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Filling {
+    /// The track.
+    pub track: TrackId,
+    /// Its layer.
+    pub layer: Layer,
+}
+
+/// A slot changed what it carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// Whose slot.
+    pub client: ClientId,
+    /// Its number in the client's list.
+    pub slot: usize,
+    /// What it carries now.
+    pub filling: Option<Filling>,
+}
+
+/// A track in the table.
+#[derive(Clone, Debug)]
+pub struct Routed {
+    /// Where it comes from.
+    pub origin: Origin,
+    /// Whose it is.
+    pub device: Arc<DeviceUri>,
+    /// What it is.
+    pub track: Track,
+    /// For each layer, where its packets go.
+    targets: Vec<Vec<Target>>,
+    /// Layers in which packets came lately, a bit for each; 0 while nothing is known.
+    alive: u8,
+}
+
+/// A device's receiving side.
+#[derive(Clone, Debug)]
+struct Client {
+    device: DeviceUri,
+    slots: Vec<(Medium, Option<Filling>)>,
+    wishes: Vec<Wish>,
+}
+
+/// The forwarding table of one session at one server.
+#[derive(Clone, Debug, Default)]
+pub struct Router {
+    tracks: BTreeMap<TrackId, Routed>,
+    clients: BTreeMap<ClientId, Client>,
+    links: BTreeMap<LinkId, BTreeSet<(TrackId, Layer)>>,
+    /// Audio tracks, the one heard last first.
+    voices: Vec<TrackId>,
+    last_track: u32,
+    changes: VecDeque<Change>,
+}
+
+impl Router {
+    /// Empty.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// All tracks that come from one place for one device; replaces what it had there. A track whose description changed is a
+    /// new one.
+    pub fn publish(&mut self, origin: Origin, device: &DeviceUri, tracks: &[Track]) {
+        self.tracks.retain(|_, routed| {
+            routed.origin != origin || *routed.device != *device || tracks.contains(&routed.track)
+        });
+        let owner = Arc::new(device.clone());
+        for track in tracks {
+            let known = self
+                .tracks
+                .values()
+                .any(|routed| *routed.device == *device && routed.track.number == track.number);
+            if !known {
+                self.last_track = self.last_track.saturating_add(1);
+                let routed = Routed {
+                    origin,
+                    device: owner.clone(),
+                    track: *track,
+                    targets: vec![Vec::new(); usize::from(track.layers)],
+                    alive: 0,
+                };
+                self.tracks.insert(TrackId(self.last_track), routed);
+            }
+        }
+        self.recompute();
+    }
+
+    /// A device's receiving side opened.
+    pub fn connect(&mut self, client: ClientId, device: DeviceUri, slots: &[Medium]) {
+        let slots = slots.iter().map(|medium| (*medium, None)).collect();
+        self.clients.insert(client, Client { device, slots, wishes: Vec::new() });
+        self.recompute();
+    }
+
+    /// What a device wants; nothing for a medium means that the server chooses (spec: MED-14).
+    pub fn wish(&mut self, client: ClientId, wishes: Vec<Wish>) {
+        if let Some(client) = self.clients.get_mut(&client) {
+            client.wishes = wishes;
+            self.recompute();
+        }
+    }
+
+    /// A device is gone, with its tracks.
+    pub fn disconnect(&mut self, client: ClientId) {
+        self.clients.remove(&client);
+        self.tracks.retain(|_, routed| routed.origin != Origin::Client(client));
+        self.changes.retain(|change| change.client != client);
+        self.recompute();
+    }
+
+    /// What another server wants; tracks that came by a link are left out (spec: MED-21).
+    pub fn subscribe(&mut self, link: LinkId, wanted: impl IntoIterator<Item = (TrackId, Layer)>) {
+        self.links.insert(link, wanted.into_iter().collect());
+        self.recompute();
+    }
+
+    /// Another server is gone, with its tracks.
+    pub fn unlink(&mut self, link: LinkId) {
+        self.links.remove(&link);
+        self.tracks.retain(|_, routed| routed.origin != Origin::Link(link));
+        self.recompute();
+    }
+
+    /// Packets of a track's layer came, or stopped coming.
+    pub fn set_alive(&mut self, track: TrackId, layer: Layer, alive: bool) {
+        let Some(routed) = self.tracks.get_mut(&track) else { return };
+        let bit = 1 << layer.number();
+        let now = if alive { routed.alive | bit } else { routed.alive & !bit };
+        if now != routed.alive {
+            routed.alive = now;
+            if routed.track.layers > 1 {
+                self.recompute();
+            }
+        }
+    }
+
+    /// Somebody speaks.
+    pub fn heard(&mut self, track: TrackId) {
+        if self.voices.first() != Some(&track) && self.tracks.contains_key(&track) {
+            self.voices.retain(|voice| *voice != track);
+            self.voices.insert(0, track);
+            if self.clients.values().any(|client| !client.carries(track)) {
+                self.recompute();
+            }
+        }
+    }
+
+    /// Where the packets of a track's layer go.
+    pub fn targets(&self, track: TrackId, layer: Layer) -> &[Target] {
+        self.tracks
+            .get(&track)
+            .and_then(|routed| routed.targets.get(usize::from(layer.number())))
+            .map_or(&[], Vec::as_slice)
+    }
+
+    /// A track in the table.
+    pub fn track(&self, track: TrackId) -> Option<&Routed> {
+        self.tracks.get(&track)
+    }
+
+    /// The track that a device publishes from one place under a number.
+    pub fn find(&self, origin: Origin, device: &DeviceUri, number: TrackNumber) -> Option<TrackId> {
+        let found = self.tracks.iter().find(|(_, routed)| {
+            routed.origin == origin && *routed.device == *device && routed.track.number == number
+        });
+        found.map(|(id, _)| *id)
+    }
+
+    /// The tracks of this server's own devices: what other servers are told of.
+    pub fn own_tracks(&self) -> impl Iterator<Item = (TrackId, &Routed)> {
+        self.tracks
+            .iter()
+            .filter(|(_, routed)| matches!(routed.origin, Origin::Client(_)))
+            .map(|(id, routed)| (*id, routed))
+    }
+
+    /// The layers that this server needs of a link: those that a slot here carries.
+    pub fn needed_of(&self, link: LinkId) -> BTreeSet<(TrackId, Layer)> {
+        let slots = self.clients.values().flat_map(|client| &client.slots);
+        slots
+            .filter_map(|(_, filling)| *filling)
+            .filter(|filling| {
+                self.tracks.get(&filling.track).is_some_and(|routed| routed.origin == Origin::Link(link))
+            })
+            .map(|filling| (filling.track, filling.layer))
+            .collect()
+    }
+
+    /// What a device's slots carry.
+    pub fn slots(&self, client: ClientId) -> impl Iterator<Item = Option<Filling>> {
+        self.clients
+            .get(&client)
+            .into_iter()
+            .flat_map(|client| client.slots.iter().map(|(_, filling)| *filling))
+    }
+
+    /// The next slot that changed.
+    pub fn poll(&mut self) -> Option<Change> {
+        self.changes.pop_front()
+    }
+
+    fn recompute(&mut self) {
+        self.voices.retain(|voice| self.tracks.contains_key(voice));
+        let ids: Vec<_> = self.clients.keys().copied().collect();
+        for id in ids {
+            let Some(client) = self.clients.get(&id) else { continue };
+            let fillings = choice::fill(&self.tracks, &self.voices, client);
+            let Some(client) = self.clients.get_mut(&id) else { continue };
+            for (slot, ((_, old), new)) in client.slots.iter_mut().zip(fillings).enumerate() {
+                if *old != new {
+                    *old = new;
+                    self.changes.push_back(Change { client: id, slot, filling: new });
+                }
+            }
+        }
+        self.retarget();
+    }
+
+    /// Fills the targets from slots and subscriptions.
+    fn retarget(&mut self) {
+        for routed in self.tracks.values_mut() {
+            routed.targets.iter_mut().for_each(Vec::clear);
+        }
+        for (id, client) in &self.clients {
+            for (slot, (_, filling)) in client.slots.iter().enumerate() {
+                if let Some(Filling { track, layer }) = *filling
+                    && let Some(targets) = targets_mut(&mut self.tracks, track, layer)
+                {
+                    targets.push(Target::Slot(*id, slot));
+                }
+            }
+        }
+        for (link, wanted) in &self.links {
+            for (track, layer) in wanted {
+                let own =
+                    self.tracks.get(track).is_some_and(|routed| matches!(routed.origin, Origin::Client(_))); // MED-21
+                if own && let Some(targets) = targets_mut(&mut self.tracks, *track, *layer) {
+                    targets.push(Target::Link(*link));
+                }
+            }
+        }
+    }
+}
+
+fn targets_mut(
+    tracks: &mut BTreeMap<TrackId, Routed>,
+    track: TrackId,
+    layer: Layer,
+) -> Option<&mut Vec<Target>> {
+    tracks.get_mut(&track)?.targets.get_mut(usize::from(layer.number()))
+}
+
+impl Client {
+    /// Whether a slot carries this track already.
+    fn carries(&self, track: TrackId) -> bool {
+        self.slots.iter().any(|(_, filling)| filling.is_some_and(|filling| filling.track == track))
+    }
+}
