@@ -30,3 +30,21 @@ pub const DEVICE_CA_LIFETIME: Duration = Duration::from_secs(400 * 24 * 3600);
 pub const CERTIFICATE_BYTES: usize = 4 * 1024;
 /// Longest display name, characters.
 pub const DISPLAY_NAME_CHARACTERS: usize = 64;
+/// Largest KeyPackage, bytes.
+pub const KEY_PACKAGE_BYTES: usize = 16 * 1024;
+/// Largest founding GroupInfo, bytes.
+pub const GROUP_INFO_BYTES: usize = 64 * 1024;
+/// Largest commit, bytes: 32 post-quantum Adds and a fresh path among 1,000 members fit.
+pub const HANDSHAKE_BYTES: usize = 2 * 1024 * 1024;
+/// Largest Welcome, bytes; it never holds the ratchet tree.
+pub const WELCOME_BYTES: usize = 256 * 1024;
+/// Largest ratchet tree, bytes.
+pub const TREE_BYTES: usize = 8 * 1024 * 1024;
+/// Most nodes of a ratchet tree: leaves for all members, rounded up to a power of two, and their parents.
+pub const TREE_NODES: usize = 2 * MEMBERS.next_power_of_two() - 1;
+/// Largest MLS application message, bytes.
+pub const PRIVATE_MESSAGE_BYTES: usize = 64 * 1024;
+/// Largest policy, bytes.
+pub const POLICY_BYTES: usize = 32 * 1024;
+/// Past epochs whose messages a member can still open.
+pub const PAST_EPOCHS: usize = 5;
