@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 /// Clock skew tolerated between devices and servers.
-pub const CLOCK_SKEW: Duration = Duration::from_secs(5 * 60);
+pub const CLOCK_SKEW: Duration = Duration::from_mins(5);
 /// How long a Join stays good at most.
-pub const JOIN_LIFETIME: Duration = Duration::from_secs(2 * 60);
+pub const JOIN_LIFETIME: Duration = Duration::from_mins(2);
 /// How long a device certificate lasts.
-pub const DEVICE_CERTIFICATE_LIFETIME: Duration = Duration::from_secs(7 * 24 * 3600);
+pub const DEVICE_CERTIFICATE_LIFETIME: Duration = Duration::from_hours(7 * 24);
 /// Longest domain, bytes, port included.
 pub const DOMAIN_BYTES: usize = 255;
 /// Longest user name, bytes.
@@ -25,7 +25,7 @@ pub const CHAT_CHARACTERS: usize = 8_000;
 /// Most entries in one batch.
 pub const ENTRIES_PER_BATCH: usize = 256;
 /// How long a device CA's certificate lasts at most.
-pub const DEVICE_CA_LIFETIME: Duration = Duration::from_secs(400 * 24 * 3600);
+pub const DEVICE_CA_LIFETIME: Duration = Duration::from_hours(400 * 24);
 /// Largest certificate, bytes.
 pub const CERTIFICATE_BYTES: usize = 4 * 1024;
 /// Longest display name, characters.
@@ -48,3 +48,31 @@ pub const PRIVATE_MESSAGE_BYTES: usize = 64 * 1024;
 pub const POLICY_BYTES: usize = 32 * 1024;
 /// Past epochs whose messages a member can still open.
 pub const PAST_EPOCHS: usize = 5;
+/// How long a server descriptor lasts at most.
+pub const DESCRIPTOR_LIFETIME: Duration = Duration::from_hours(400 * 24);
+/// Largest server descriptor, bytes, without the successions of its root.
+pub const DESCRIPTOR_BYTES: usize = 16 * 1024;
+/// Most endpoints of one kind in a descriptor.
+pub const ENDPOINTS: usize = 8;
+/// Longest endpoint, bytes.
+pub const ENDPOINT_BYTES: usize = 260;
+/// Most pinned federation TLS keys in a descriptor.
+pub const FEDERATION_PINS: usize = 4;
+/// Most signing keys in a descriptor.
+pub const SIGNING_KEYS: usize = 8;
+/// Longest id of a signing key, bytes.
+pub const KEY_ID_BYTES: usize = 32;
+/// Most protocol versions in a descriptor.
+pub const PROTOCOL_VERSIONS: usize = 16;
+/// Most features in a descriptor.
+pub const FEATURES: usize = 32;
+/// Longest name of a feature, bytes.
+pub const FEATURE_BYTES: usize = 64;
+/// Most successions of an organisation's root.
+pub const ROOT_SUCCESSIONS: usize = 16;
+/// Most domains that one party pins.
+pub const PINNED_DOMAINS: usize = 65_536;
+/// How long a sealing key lasts at most.
+pub const SEALING_KEY_LIFETIME: Duration = Duration::from_hours(14 * 24);
+/// Largest sealed invitation, bytes.
+pub const SEALED_INVITATION_BYTES: usize = 48 * 1024;

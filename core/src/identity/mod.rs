@@ -2,5 +2,8 @@
 
 pub mod address;
 pub mod certificate;
+pub mod descriptor;
 pub mod keys;
+pub mod pins;
+pub mod sealing;
 pub mod signed;

@@ -150,8 +150,7 @@ fn only_uri(tbs: &TbsCertificate) -> Result<String, Error> {
 /// A CA says so critically and may not make further CAs (spec: IDN-07).
 fn is_ca(tbs: &TbsCertificate) -> Result<bool, Error> {
     match tbs.get::<BasicConstraints>().map_err(|_| Error::Malformed)? {
-        None => Ok(false),
-        Some((_, BasicConstraints { ca: false, path_len_constraint: None })) => Ok(false),
+        None | Some((_, BasicConstraints { ca: false, path_len_constraint: None })) => Ok(false),
         Some((true, BasicConstraints { ca: true, path_len_constraint: Some(0) })) => Ok(true),
         Some(_) => Err(Error::Kind),
     }

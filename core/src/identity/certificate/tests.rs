@@ -26,7 +26,7 @@ use crate::{
 };
 
 const NOW: Time = Time::from_ms(1_800_000_000_000);
-const DAY: Duration = Duration::from_secs(24 * 3600);
+const DAY: Duration = Duration::from_hours(24);
 
 fn key(seed: u8) -> SigningKey {
     SigningKey::from_seed(&[seed; 32])
@@ -239,7 +239,7 @@ fn idn_06_only_ed25519_and_only_two_certificates_of_bounded_size() {
     assert_eq!(with_leaf(|tbs| tbs.subject_public_key_info.subject_public_key = weak), Err(Error::Algorithm));
     let [leaf, ca] = alice().certificates().clone();
     assert_eq!(Chain::parse(&[]), Err(Error::Count));
-    assert_eq!(Chain::parse(&[leaf.clone()]), Err(Error::Count));
+    assert_eq!(Chain::parse(std::slice::from_ref(&leaf)), Err(Error::Count));
     assert_eq!(Chain::parse(&[leaf.clone(), ca.clone(), ca.clone()]), Err(Error::Count));
     let padded = |extra: usize| Bytes::from([leaf.as_ref(), &vec![0; extra]].concat());
     assert_eq!(Chain::parse(&[padded(1), ca.clone()]), Err(Error::Malformed));
