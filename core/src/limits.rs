@@ -20,6 +20,68 @@ pub const MEMBERS: usize = 1_000;
 pub const WAITING: usize = 200;
 /// Most Joins answered by one commit.
 pub const JOINS_PER_COMMIT: usize = 32;
+/// Most hosts of a meeting, and most co-hosts.
+pub const HOSTS: usize = 64;
+/// Most domains in one list of a policy, and most jurisdictions.
+pub const POLICY_DOMAINS: usize = 64;
+/// Most banned addresses.
+pub const BANS: usize = 500;
+/// Most domains that may take over.
+pub const SUCCESSION: usize = 16;
+/// Most changes of one meeting's policy.
+pub const POLICY_CHANGES: usize = 2_000;
+/// How long a hub may be silent, if the creator does not say otherwise.
+pub const DEFAULT_LEASE: Duration = Duration::from_secs(15);
+/// Largest record, bytes.
+pub const RECORD_BYTES: usize = 48 * 1024;
+/// Longest title, characters.
+pub const TITLE_CHARACTERS: usize = 200;
+/// Largest header of an entry, bytes.
+pub const HEADER_BYTES: usize = 1_024;
+/// Largest content of a Join, bytes.
+pub const JOIN_BYTES: usize = 32 * 1024;
+/// Largest content of a commit, bytes: the largest handshake and what surrounds it.
+pub const COMMIT_BYTES: usize = HANDSHAKE_BYTES + 1_024;
+/// Largest content of a message, bytes: the largest MLS message and what surrounds it.
+pub const MESSAGE_BYTES: usize = PRIVATE_MESSAGE_BYTES + 1_024;
+/// Largest content of a Void, bytes.
+pub const VOID_BYTES: usize = 32 * 1024;
+/// Largest content of an Admit, Confirm, Leave or Withdraw, bytes.
+pub const SMALL_ENTRY_BYTES: usize = 2 * 1024;
+/// Most rejections that a Void shows.
+pub const REJECTIONS: usize = 16;
+/// Most commits logged after the last confirmed epoch.
+pub const UNCONFIRMED_COMMITS: usize = 8;
+/// How many trees a server keeps for joiners.
+pub const TREES_KEPT: usize = 8;
+/// How long a rejection waits for somebody to confirm the epoch, before the hub goes back.
+pub const REJECTION_WAIT: Duration = Duration::from_secs(2);
+/// How long a device has to commit when asked, before another one is.
+pub const COMMIT_WAIT: Duration = Duration::from_secs(3);
+/// How long a device has to found a session when asked, before another one is.
+pub const FOUND_WAIT: Duration = Duration::from_secs(10);
+/// Commits of one member: how many at once.
+pub const COMMIT_BURST: u32 = 10;
+/// Commits of one member: how many a second.
+pub const COMMITS_PER_SECOND: u32 = 2;
+/// Entries of one member that are no commits and no messages: how many at once.
+pub const SMALL_BURST: u32 = 100;
+/// Entries of one member that are no commits and no messages: how many a second.
+pub const SMALL_PER_SECOND: u32 = 20;
+/// Messages of one member, bytes at once; each counts at least [`MESSAGE_COST`].
+pub const MESSAGE_BURST: u32 = 8 * 1024 * 1024;
+/// Messages of one member, bytes a second.
+pub const MESSAGE_BYTES_PER_SECOND: u32 = 4 * 1024 * 1024;
+/// What a message counts at least, bytes.
+pub const MESSAGE_COST: u32 = 512;
+/// Joins of one domain: how many at once.
+pub const JOIN_BURST: u32 = 300;
+/// Joins of one domain: how many a second.
+pub const JOINS_PER_SECOND: u32 = 20;
+/// Most domains whose rates a hub remembers for one meeting.
+pub const DOMAINS_REMEMBERED: usize = 1_024;
+/// How long refused attempts are counted before members are told again.
+pub const REFUSED_NOTICE: Duration = Duration::from_secs(10);
 /// Longest chat message, characters.
 pub const CHAT_CHARACTERS: usize = 8_000;
 /// Most entries in one batch.
