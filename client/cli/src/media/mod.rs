@@ -2,10 +2,12 @@
 //!
 //! Nothing here encodes or decodes pictures or sound, and nothing here decides who may send or be heard.
 
+pub mod connection;
 pub mod ivf;
 pub mod ogg;
 #[cfg(test)]
 mod probe;
+pub mod rtp;
 
 use bytes::Bytes;
 
