@@ -2,4 +2,7 @@
 //!
 //! A library beside the binary, so that tests and other test clients can use the parts.
 
+pub mod api;
 pub mod media;
+#[cfg(test)]
+mod testing;
