@@ -7,3 +7,6 @@ pub mod keys;
 pub mod pins;
 pub mod sealing;
 pub mod signed;
+
+#[cfg(test)]
+mod vectors;

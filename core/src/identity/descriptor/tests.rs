@@ -77,7 +77,7 @@ fn idn_11_every_field_is_checked() {
         ("federation_endpoints", |d| d.federation_endpoints.push("north.example".into())),
         ("federation_endpoints", |d| d.federation_endpoints.push(d.federation_endpoints[0].clone())),
         ("federation_endpoints", |d| {
-            d.federation_endpoints = (1..10).map(|p| format!("n.example:{p}")).collect()
+            d.federation_endpoints = (1..10).map(|p| format!("n.example:{p}")).collect();
         }),
         ("relay_endpoints", |d| d.relay_endpoints.push("http://north.example:1".into())),
         ("federation_spki_pins", |d| d.federation_spki_pins.clear()),
