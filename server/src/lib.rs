@@ -5,5 +5,6 @@
 pub mod federation;
 pub mod refusal;
 pub mod rpc;
+pub mod store;
 #[cfg(feature = "wiretap")]
 pub mod wiretap;
