@@ -41,9 +41,9 @@ pub const HEADER_BYTES: usize = 1_024;
 /// Largest content of a Join, bytes.
 pub const JOIN_BYTES: usize = 32 * 1024;
 /// Largest content of a commit, bytes: the largest handshake and what surrounds it.
-pub const COMMIT_BYTES: usize = HANDSHAKE_BYTES + 1_024;
+pub const COMMIT_BYTES: usize = 2_049 * 1_024;
 /// Largest content of a message, bytes: the largest MLS message and what surrounds it.
-pub const MESSAGE_BYTES: usize = PRIVATE_MESSAGE_BYTES + 1_024;
+pub const MESSAGE_BYTES: usize = 65 * 1_024;
 /// Largest content of a Void, bytes.
 pub const VOID_BYTES: usize = 32 * 1024;
 /// Largest content of an Admit, Confirm, Leave or Withdraw, bytes.
@@ -103,7 +103,7 @@ pub const WELCOME_BYTES: usize = 256 * 1024;
 /// Largest ratchet tree, bytes.
 pub const TREE_BYTES: usize = 8 * 1024 * 1024;
 /// Most nodes of a ratchet tree: leaves for all members, rounded up to a power of two, and their parents.
-pub const TREE_NODES: usize = 2 * MEMBERS.next_power_of_two() - 1;
+pub const TREE_NODES: usize = 2_047;
 /// Largest MLS application message, bytes.
 pub const PRIVATE_MESSAGE_BYTES: usize = 64 * 1024;
 /// Largest policy, bytes.
@@ -138,3 +138,5 @@ pub const PINNED_DOMAINS: usize = 65_536;
 pub const SEALING_KEY_LIFETIME: Duration = Duration::from_hours(14 * 24);
 /// Largest sealed invitation, bytes.
 pub const SEALED_INVITATION_BYTES: usize = 48 * 1024;
+
+const _: () = assert!(TREE_NODES == 2 * MEMBERS.next_power_of_two() - 1, "every member has a leaf");

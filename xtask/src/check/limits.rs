@@ -67,12 +67,14 @@ fn in_spec(spec: &str) -> BTreeMap<&str, u128> {
 
 /// A count as it is, a duration in milliseconds.
 fn milliseconds_or_count(expression: &str) -> Option<u128> {
-    let (inner, factor) = if let Some(inner) = expression.strip_prefix("Duration::from_secs(") {
-        (inner.strip_suffix(')')?, 1000)
-    } else if let Some(inner) = expression.strip_prefix("Duration::from_millis(") {
-        (inner.strip_suffix(')')?, 1)
-    } else {
-        (expression, 1)
+    const UNITS: [(&str, u128); 4] =
+        [("from_millis", 1), ("from_secs", 1000), ("from_mins", 60_000), ("from_hours", 3_600_000)];
+    let (inner, factor) = match expression.strip_prefix("Duration::") {
+        Some(call) => {
+            let (unit, inner) = call.strip_suffix(')')?.split_once('(')?;
+            (inner, UNITS.iter().find(|(name, _)| *name == unit)?.1)
+        }
+        None => (expression, 1),
     };
     inner
         .split('*')
@@ -86,7 +88,7 @@ mod tests {
 
     #[test]
     fn equal_limits_pass_and_different_ones_are_named() {
-        let code = "pub const A: Duration = Duration::from_secs(5 * 60);\npub const B: usize = 64 * 1_024;";
+        let code = "pub const A: Duration = Duration::from_mins(5);\npub const B: usize = 64 * 1_024;";
         assert!(compare(code, "| `A` | 300 | s | x |\n| `B` | 65,536 | bytes | y |").is_empty());
         assert_eq!(compare(code, "| `A` | 301 | s | x |\n| `C` | 1 | bytes | y |").len(), 3);
     }

@@ -30,7 +30,7 @@ impl Pins {
         Ok(chain.verify_ignoring_time(&self.known(domain)?.root, domain)?)
     }
 
-    /// Verifies what a device signed just now; gives the payload out only then (spec: IDN-03).
+    /// Verifies what a device signed just now; gives the payload out only then (spec: IDN-03, IDN-19).
     pub fn verify_device_signed(
         &self,
         label: Label,
