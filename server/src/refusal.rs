@@ -4,7 +4,12 @@
 
 use std::{fmt, time::Duration};
 
-use conclave_proto::types::v1::ErrorReason;
+use conclave_proto::types::v1::{ErrorDetail, ErrorReason};
+use prost::Message;
+use tonic::{Code, Status};
+use tracing::warn;
+
+use crate::store;
 
 /// Why something was not done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +29,23 @@ impl Refusal {
     /// For now.
     pub const fn retry(reason: ErrorReason, retry_after: Duration) -> Self {
         Self { reason, retry_after }
+    }
+
+    /// What another server's status means here; its text stays there (spec: ERR-02).
+    pub fn of_status(status: &Status) -> Self {
+        if let Ok(detail) = ErrorDetail::decode(status.details())
+            && let Ok(reason) = ErrorReason::try_from(detail.reason)
+            && reason != ErrorReason::Unspecified
+        {
+            let retry_after = Duration::from_millis(detail.retry_after_ms.min(600_000).into());
+            return Self { reason, retry_after };
+        }
+        match status.code() {
+            Code::InvalidArgument => Self::MALFORMED,
+            Code::OutOfRange | Code::ResourceExhausted => Self::TOO_LARGE,
+            Code::Unimplemented => Self::new(ErrorReason::Incompatible),
+            _ => Self::UNAVAILABLE,
+        }
     }
 
     /// There is no such thing, or the caller may not know of it.
@@ -46,6 +68,13 @@ impl From<ErrorReason> for Refusal {
             ErrorReason::Unavailable => Self::UNAVAILABLE,
             reason => Self::new(reason),
         }
+    }
+}
+
+impl From<store::Error> for Refusal {
+    fn from(error: store::Error) -> Self {
+        warn!(%error, "the store did not do it");
+        Self::UNAVAILABLE
     }
 }
 

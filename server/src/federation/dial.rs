@@ -21,9 +21,6 @@ const ADDRESSES: usize = 4;
 /// No connection came about.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The endpoint is not HOST:PORT.
-    #[error("an endpoint must be HOST:PORT")]
-    Malformed,
     /// The name does not resolve.
     #[error("the name cannot be resolved")]
     Unresolved,
@@ -75,14 +72,6 @@ pub async fn dial(host: &str, port: u16, reach: Reach) -> Result<TcpStream, Erro
         }
     }
     Err(Error::Unreachable(last))
-}
-
-/// Splits HOST:PORT; IPv6 addresses stand in brackets.
-pub fn split_endpoint(endpoint: &str) -> Result<(&str, u16), Error> {
-    let (host, port) = endpoint.rsplit_once(':').ok_or(Error::Malformed)?;
-    let port = port.parse().map_err(|_| Error::Malformed)?;
-    let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-    if host.is_empty() { Err(Error::Malformed) } else { Ok((host, port)) }
 }
 
 /// Whether an address belongs to the public internet, by the registries of RFC 6890 and its successors.
@@ -179,14 +168,5 @@ mod tests {
             assert!(matches!(dial(host, port, Reach::Public).await, Err(Error::Private)), "{host}");
         }
         assert!(dial("north.localhost", port, Reach::Anywhere).await.is_ok());
-    }
-
-    #[test]
-    fn endpoints_are_split() {
-        assert_eq!(split_endpoint("a.example:7444").unwrap(), ("a.example", 7444));
-        assert_eq!(split_endpoint("[::1]:1").unwrap(), ("::1", 1));
-        for bad in ["a.example", ":1", "a:99999", "a:b"] {
-            assert!(split_endpoint(bad).is_err(), "{bad}");
-        }
     }
 }

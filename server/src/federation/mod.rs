@@ -2,6 +2,10 @@
 //!
 //! It knows nothing of meetings or of what is asked over the connections.
 
+pub mod book;
 pub mod dial;
 pub mod discovery;
+pub mod inbox;
+pub mod outbox;
+pub mod peers;
 pub mod tls;

@@ -3,6 +3,8 @@
 //! Nothing is decided here about meetings; that is `meeting`'s and `core`'s.
 
 pub mod budget;
+pub mod caller;
+pub mod federation;
 pub mod listener;
 pub mod router;
 pub mod status;

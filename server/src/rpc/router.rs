@@ -6,7 +6,6 @@ use http::{Request, Response};
 use tonic::{Code, Status, body::Body, server::NamedService};
 use tower::{Service, ServiceExt, util::BoxCloneSyncService};
 
-use super::status;
 use crate::refusal::Refusal;
 
 /// The services of one port.
@@ -40,7 +39,7 @@ impl Router {
     /// Answers a request; what tonic itself refuses gets a reason too.
     pub async fn answer(&self, request: Request<Body>) -> Response<Body> {
         let Some(service) = service_of(request.uri().path()).and_then(|name| self.services.get(name)) else {
-            return Status::from(status::refusal(&Status::unimplemented(""))).into_http();
+            return Status::from(Refusal::of_status(&Status::unimplemented(""))).into_http();
         };
         let response = match service.clone().oneshot(request).await {
             Ok(response) => response,
@@ -64,7 +63,7 @@ fn with_reason(response: Response<Body>) -> Response<Body> {
     let refusal = match said.code() {
         // The body could not be decoded: prost's errors come as INTERNAL.
         Code::Internal => Refusal::MALFORMED,
-        _ => status::refusal(&said),
+        _ => Refusal::of_status(&said),
     };
     Status::from(refusal).into_http()
 }

@@ -1,7 +1,5 @@
 //! From reasons to gRPC statuses and back: one exhaustive map, so that no answer depends on who gave it.
 
-use std::time::Duration;
-
 use conclave_proto::types::v1::{ErrorDetail, ErrorReason};
 use prost::Message;
 use tonic::{Code, Status};
@@ -54,23 +52,6 @@ impl From<Refusal> for Status {
     }
 }
 
-/// What another server's status means here; its text stays there (spec: ERR-02).
-pub fn refusal(status: &Status) -> Refusal {
-    if let Ok(detail) = ErrorDetail::decode(status.details())
-        && let Ok(reason) = ErrorReason::try_from(detail.reason)
-        && reason != ErrorReason::Unspecified
-    {
-        let retry_after = Duration::from_millis(detail.retry_after_ms.min(600_000).into());
-        return Refusal { reason, retry_after };
-    }
-    match status.code() {
-        Code::InvalidArgument => Refusal::MALFORMED,
-        Code::OutOfRange | Code::ResourceExhausted => Refusal::TOO_LARGE,
-        Code::Unimplemented => Refusal::new(ErrorReason::Incompatible),
-        _ => Refusal::UNAVAILABLE,
-    }
-}
-
 /// Notes a fault of this program in the log and answers with nothing of it.
 pub fn bug(what: impl std::fmt::Display) -> Refusal {
     error!(%what, "a fault of this program");
@@ -79,6 +60,8 @@ pub fn bug(what: impl std::fmt::Display) -> Refusal {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
@@ -89,7 +72,7 @@ mod tests {
             let status = Status::from(said);
             assert_ne!(status.code(), Code::Ok);
             assert_ne!(status.code(), Code::Unknown);
-            assert_eq!(refusal(&status), said);
+            assert_eq!(Refusal::of_status(&status), said);
         }
         assert!(ErrorReason::try_from(29).is_err(), "a new reason needs its line in the spec and here");
     }
@@ -102,9 +85,9 @@ mod tests {
             retry_after_ms: u32::MAX,
         };
         let foreign = Status::with_details(Code::Ok, "<script>", detail.encode_to_vec().into());
-        let passed_on = Status::from(refusal(&foreign));
+        let passed_on = Status::from(Refusal::of_status(&foreign));
         assert_eq!(passed_on.code(), Code::FailedPrecondition);
         assert!(!passed_on.message().contains('<'));
-        assert_eq!(refusal(&Status::unavailable("x")), Refusal::UNAVAILABLE);
+        assert_eq!(Refusal::of_status(&Status::unavailable("x")), Refusal::UNAVAILABLE);
     }
 }

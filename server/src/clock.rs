@@ -1,0 +1,11 @@
+//! The clock of the server; machines in `core` get the time from here.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use conclave_core::time::Time;
+
+/// Now, by the system's clock.
+pub fn now() -> Time {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Time::from_ms(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}
