@@ -17,8 +17,8 @@ pub const POLICY_EXTENSION: u16 = 0xF0C0;
 /// Application messages are padded to a multiple of this.
 const PADDING: usize = 128;
 /// A KeyPackage's lifetime says nothing, since freshness comes from the Join; it only has to hold now.
-const BACKDATED: Duration = Duration::from_secs(30 * 24 * 3600);
-const LASTS: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
+const BACKDATED: Duration = Duration::from_hours(30 * 24);
+const LASTS: Duration = Duration::from_hours(10 * 365 * 24);
 
 /// What every leaf declares (spec: GRP-02).
 pub(super) fn capabilities(suite: Suite) -> Capabilities {
@@ -72,11 +72,11 @@ pub(super) fn policy_of(extensions: &Extensions<GroupContext>) -> Result<&[u8], 
 /// Whether a leaf declares what every leaf has to, and holds no extension of its own (spec: GRP-02).
 pub(super) fn check_leaf_form(leaf: &LeafNode, suite: Suite) -> Result<(), Error> {
     let declared = leaf.capabilities();
-    let suits = declared.versions().contains(&ProtocolVersion::Mls10)
+    let covered = declared.versions().contains(&ProtocolVersion::Mls10)
         && declared.ciphersuites().contains(&VerifiableCiphersuite::from(suite.mls()))
         && declared.extensions().contains(&ExtensionType::Unknown(POLICY_EXTENSION))
         && declared.credentials().contains(&CredentialType::X509);
-    if !suits {
+    if !covered {
         return Err(Error::Leaf("its capabilities do not cover what the protocol needs"));
     }
     if leaf.extensions().iter().next().is_some() {

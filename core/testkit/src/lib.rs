@@ -1,1 +1,4 @@
 //! A simulated federation.
+
+pub mod forge;
+pub mod people;
