@@ -5,6 +5,7 @@ pub mod certificate;
 pub mod descriptor;
 pub mod keys;
 pub mod pins;
+pub mod possession;
 pub mod sealing;
 pub mod signed;
 
