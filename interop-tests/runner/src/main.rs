@@ -1,2 +1,9 @@
-//! Black-box checks.
+//! What is proven, black box: starts real servers and clients, lets them meet, and judges what it sees.
+//!
+//! It knows the protocol's messages and the programs' command lines; it links none of their code.
+
+mod evidence;
+mod process;
+mod table;
+
 fn main() {}

@@ -14,7 +14,7 @@ pub(crate) struct TestOnly {
     pub(crate) program: &'static str,
     /// The feature.
     pub(crate) feature: &'static str,
-    /// The text; the server and the client log it when such a build starts.
+    /// The text: the environment variable that names where to write.
     pub(crate) marker: &'static str,
 }
 
@@ -24,13 +24,13 @@ pub(crate) const ALL: [TestOnly; 2] = [
         package: "conclave-server",
         program: "conclave-server",
         feature: "wiretap",
-        marker: "CONCLAVE-TEST-BUILD-WIRETAP",
+        marker: "CONCLAVE_WIRETAP_DIR",
     },
     TestOnly {
         package: "conclave-cli",
         program: "conclave",
         feature: "canary",
-        marker: "CONCLAVE-TEST-BUILD-CANARY",
+        marker: "CONCLAVE_CANARY_FILE",
     },
 ];
 
