@@ -9,7 +9,7 @@ mod suites;
 mod tools;
 mod workspace;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
@@ -37,13 +37,7 @@ enum Command {
     /// Runs `check`, then every suite; or only the suites named.
     Test(suites::Arguments),
     /// Checks what the compiler does not: layers, rules, limits, licences, formatting.
-    Check {
-        /// Writes the rows as JSON.
-        #[arg(long, value_name = "FILE")]
-        json: Option<PathBuf>,
-        /// Runs only the checks named; `cargo xtask check help` lists them.
-        names: Vec<String>,
-    },
+    Check(check::Arguments),
     /// Measures: federation, media, join or rest.
     Bench(bench::Arguments),
 }
@@ -53,7 +47,7 @@ fn main() -> ExitCode {
     let outcome = Workspace::find().and_then(|workspace| match arguments.command {
         Command::Demo(arguments) => demo::run(&workspace, &arguments),
         Command::Test(arguments) => suites::run(&workspace, &arguments),
-        Command::Check { json, names } => check::run(&workspace, &names, json.as_deref()),
+        Command::Check(arguments) => check::run(&workspace, &arguments),
         Command::Bench(arguments) => bench::run(&workspace, &arguments),
     });
     match outcome {

@@ -10,3 +10,8 @@ pub(super) fn run(workspace: &Workspace) -> Result<Findings> {
     let said = process::quiet(workspace.cargo().args(["fmt", "--all", "--check"]))?;
     Ok(findings_of(said.ok, &said.text))
 }
+
+/// Formats everything.
+pub(super) fn fix(workspace: &Workspace) -> Result<()> {
+    process::quiet(workspace.cargo().args(["fmt", "--all"])).map(drop)
+}

@@ -1,5 +1,6 @@
 //! What the compiler does not check. Each check is a file; each finding is a line that says where and why.
 
+mod arithmetic;
 mod clippy;
 mod clocks;
 mod dependencies;
@@ -14,7 +15,7 @@ mod sizes;
 pub(crate) mod test_only;
 mod wasm;
 
-use std::path::Path;
+use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 use serde_json::json;
@@ -56,8 +57,22 @@ const CHECKS: [Check; 13] = [
     Check { name: "test-only", what: "default builds have no wiretap and no canary", run: test_only::run },
 ];
 
+/// What `check` takes.
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// Only these checks; `cargo xtask check help` lists them.
+    names: Vec<String>,
+    /// Writes the rows as JSON.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// First formats the code and writes the spec's table of limits anew.
+    #[arg(long)]
+    fix: bool,
+}
+
 /// Runs all checks, or those named, and prints the table.
-pub(crate) fn run(workspace: &Workspace, names: &[String], json: Option<&Path>) -> Result<bool> {
+pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<bool> {
+    let names = &arguments.names;
     if names.iter().any(|name| name == "help") {
         for check in CHECKS {
             println!("  {:<14} {}", check.name, check.what);
@@ -67,9 +82,13 @@ pub(crate) fn run(workspace: &Workspace, names: &[String], json: Option<&Path>) 
     if let Some(unknown) = names.iter().find(|name| CHECKS.iter().all(|check| check.name != **name)) {
         bail!("there is no check {unknown}; `cargo xtask check help` lists them");
     }
+    if arguments.fix {
+        fmt::fix(workspace)?;
+        limits::fix(workspace)?;
+    }
     let report = all(workspace, names);
     report.print();
-    report.write(json)?;
+    report.write(arguments.json.as_deref())?;
     Ok(report.ok())
 }
 
