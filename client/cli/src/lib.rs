@@ -3,6 +3,7 @@
 //! A library beside the binary, so that tests and other test clients can use the parts.
 
 pub mod api;
+pub mod clock;
 pub mod media;
 #[cfg(test)]
 mod testing;

@@ -3,16 +3,24 @@
 //! Nothing here encodes or decodes pictures or sound, and nothing here decides who may send or be heard.
 
 pub mod connection;
+pub mod frame_log;
 pub mod ivf;
 pub mod ogg;
+pub mod pace;
 #[cfg(test)]
 mod probe;
+pub mod record;
 pub mod rtp;
+pub mod signalling;
+#[cfg(test)]
+mod test_sfu;
+pub mod worker;
 
 use bytes::Bytes;
 
 /// What a stream carries, and how.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Kind {
     /// Opus.
     Audio,
