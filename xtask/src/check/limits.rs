@@ -140,23 +140,6 @@ fn in_spec(spec: &str) -> BTreeMap<&str, u128> {
         .collect()
 }
 
-<<<<<<< HEAD
-/// A count as it is, a duration in milliseconds.
-fn milliseconds_or_count(expression: &str) -> Option<u128> {
-    const UNITS: [(&str, u128); 4] =
-        [("from_millis", 1), ("from_secs", 1000), ("from_mins", 60_000), ("from_hours", 3_600_000)];
-    let (inner, factor) = match expression.strip_prefix("Duration::") {
-        Some(call) => {
-            let (unit, inner) = call.strip_suffix(')')?.split_once('(')?;
-            (inner, UNITS.iter().find(|(name, _)| *name == unit)?.1)
-        }
-        None => (expression, 1),
-    };
-    inner
-        .split('*')
-        .map(|number| number.trim().replace('_', "").parse::<u128>().ok())
-        .try_fold(factor, |product, number| Some(product * number?))
-=======
 /// `1234567` as `1,234,567`.
 fn grouped(value: u128) -> String {
     let digits = value.to_string();
@@ -168,7 +151,6 @@ fn grouped(value: u128) -> String {
         text.push(digit);
     }
     text
->>>>>>> 1d3dcf7 (Write the table of limits from the code; leave test modules alone)
 }
 
 #[cfg(test)]
@@ -180,11 +162,6 @@ mod tests {
 
     #[test]
     fn equal_limits_pass_and_different_ones_are_named() {
-<<<<<<< HEAD
-        let code = "pub const A: Duration = Duration::from_mins(5);\npub const B: usize = 64 * 1_024;";
-        assert!(compare(code, "| `A` | 300 | s | x |\n| `B` | 65,536 | bytes | y |").is_empty());
-        assert_eq!(compare(code, "| `A` | 301 | s | x |\n| `C` | 1 | bytes | y |").len(), 3);
-=======
         let limits = in_code(CODE).unwrap();
         assert!(compare(&limits, &table(&limits)).is_empty());
         assert_eq!(compare(&limits, "| `A` | 301 | s | x |\n| `E` | 1 | bytes | y |").len(), 5);
@@ -195,6 +172,5 @@ mod tests {
         let table = table(&in_code(CODE).unwrap());
         assert!(table.contains("| `A` | 300 | s | How long |"), "{table}");
         assert!(table.contains("| `B` | 65,536 | bytes | Largest, bytes |"), "{table}");
->>>>>>> 1d3dcf7 (Write the table of limits from the code; leave test modules alone)
     }
 }
