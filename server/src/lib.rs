@@ -3,12 +3,13 @@
 //! Imports go one way: `{federation, media, store} ← meeting ← rpc`; only `server`, which builds every part, imports `rpc`.
 
 pub mod clock;
+pub mod config;
 pub mod federation;
 pub mod meeting;
 pub mod refusal;
 pub mod rpc;
-pub mod store;
 pub mod server;
+pub mod store;
 pub mod web;
 #[cfg(feature = "wiretap")]
 pub mod wiretap;
