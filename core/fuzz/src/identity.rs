@@ -2,17 +2,14 @@
 
 use std::{cell::LazyCell, fmt::Display, time::Duration};
 
-use conclave_core::{
-    identity::{
-        address::{DeviceUri, Domain, UserAddress},
-        certificate::{Chain, DisplayName},
-        descriptor::{Descriptor, Endpoint, Jurisdiction, ServerSigningKey, sign_succession},
-        keys::{Fingerprint, PublicKey, SigningKey},
-        pins::Pins,
-        sealing::{Sealed, SealingKey, SealingKeyPair, Suite},
-        signed::{self, Label},
-    },
-    time::Time,
+use conclave_core::identity::{
+    address::{DeviceUri, Domain, UserAddress},
+    certificate::{Chain, DisplayName},
+    descriptor::{Descriptor, Endpoint, Jurisdiction, ServerSigningKey, sign_succession},
+    keys::{Fingerprint, SigningKey},
+    pins::Pins,
+    sealing::{Sealed, SealingKey, SealingKeyPair, Suite},
+    signed::{self, Label},
 };
 use conclave_proto::types::v1::{DeviceSigned, SealedInvitation, ServerSigned, SignedDescriptor};
 use conclave_testkit::people::{Organisation, START};
@@ -26,8 +23,18 @@ pub const TARGETS: &[Target] = &[
     Target { name: "certificates", run: certificates, honest: honest_certificates, authentic: true },
     Target { name: "descriptors", run: descriptors, honest: honest_descriptors, authentic: false },
     Target { name: "pins", run: pins, honest: honest_pins, authentic: false },
-    Target { name: "device_envelopes", run: device_envelopes, honest: honest_device_envelopes, authentic: false },
-    Target { name: "server_envelopes", run: server_envelopes, honest: honest_server_envelopes, authentic: false },
+    Target {
+        name: "device_envelopes",
+        run: device_envelopes,
+        honest: honest_device_envelopes,
+        authentic: false,
+    },
+    Target {
+        name: "server_envelopes",
+        run: server_envelopes,
+        honest: honest_server_envelopes,
+        authentic: false,
+    },
     Target { name: "sealing_keys", run: sealing_keys, honest: honest_sealing_keys, authentic: false },
     Target { name: "sealed", run: sealed, honest: honest_sealed, authentic: false },
 ];
@@ -57,13 +64,6 @@ impl World {
         let identity = organisation.device("alice", 1);
         let (chain, device_key) = (identity.chain().clone(), identity.key().clone());
         Self { organisation, signed, pins, chain, device_key }
-    }
-
-    fn device_signed(&self, label: Label, payload: &impl Message) -> DeviceSigned {
-        DeviceSigned {
-            signed: Some(signed::sign_message(label, payload, &self.device_key)),
-            certificate_chain: self.chain.certificates().to_vec(),
-        }
     }
 }
 
@@ -123,11 +123,17 @@ fn names(input: &[u8]) -> Verdict {
 
 fn honest_names() -> Vec<Vec<u8>> {
     let fingerprint = Fingerprint::of_spki(b"a").to_string();
-    ["north.example:7400", "guest/7f3a@north.example", "conclave://n/u/alice/d/0102030405060708", "[::1]:1", "DE"]
-        .into_iter()
-        .chain([fingerprint.as_str()])
-        .map(|text| text.as_bytes().to_vec())
-        .collect()
+    [
+        "north.example:7400",
+        "guest/7f3a@north.example",
+        "conclave://n/u/alice/d/0102030405060708",
+        "[::1]:1",
+        "DE",
+    ]
+    .into_iter()
+    .chain([fingerprint.as_str()])
+    .map(|text| text.as_bytes().to_vec())
+    .collect()
 }
 
 /// A device certificate under the honest device CA, then a device CA certificate above the honest device.
@@ -153,7 +159,8 @@ fn descriptors(input: &[u8]) -> Verdict {
         let Ok(signed) = SignedDescriptor::decode(input) else { return Verdict::Refused };
         let accepted = Pins::default().accept(&signed, START);
         if accepted.is_ok() {
-            let payload = |signed: &SignedDescriptor| signed.descriptor.clone().map(|envelope| envelope.payload);
+            let payload =
+                |signed: &SignedDescriptor| signed.descriptor.clone().map(|envelope| envelope.payload);
             assert_eq!(payload(&signed), payload(&world.signed), "a forged descriptor was accepted");
         }
         Verdict::of(&accepted)
@@ -181,7 +188,11 @@ fn device_envelopes(input: &[u8]) -> Verdict {
         let Ok(signed) = DeviceSigned::decode(input) else { return Verdict::Refused };
         let verified = world.pins.verify_device_signed(Label::Policy, &signed, START);
         if let Ok((device, payload)) = &verified {
-            assert_eq!((&device.uri, payload.len()), (world.chain.claimed_uri(), 40), "a forged envelope was accepted");
+            assert_eq!(
+                (&device.uri, payload.len()),
+                (world.chain.claimed_uri(), 40),
+                "a forged envelope was accepted"
+            );
         }
         Verdict::of(&verified)
     })
@@ -265,11 +276,3 @@ fn honest_sealed() -> Vec<Vec<u8>> {
         vec![invitation.encode_to_vec()]
     })
 }
-
-/// A key is a key whatever bytes it came from: parsing never panics, and what parses comes back.
-pub fn public_key(input: &[u8]) -> Option<PublicKey> {
-    PublicKey::parse(input).ok()
-}
-
-/// Where the fixtures' time stands, for other targets.
-pub const NOW: Time = START;

@@ -3,10 +3,12 @@
 //! The tests replay `corpus/TARGET/` and mutate honest inputs with a seeded generator, so that they need no other tool. A
 //! fuzzer can drive the same functions for longer.
 
+pub mod group;
 pub mod identity;
 pub mod media;
 pub mod meeting;
 pub mod mutate;
+pub mod nested;
 
 /// What a target made of an input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,5 +41,5 @@ pub struct Target {
 
 /// Every target.
 pub fn targets() -> Vec<Target> {
-    [identity::TARGETS, media::TARGETS, meeting::TARGETS].concat()
+    [identity::TARGETS, group::TARGETS, media::TARGETS, meeting::TARGETS].concat()
 }

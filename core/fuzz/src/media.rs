@@ -81,5 +81,8 @@ fn rtp_payloads(input: &[u8]) -> Verdict {
 
 fn honest_rtp_payloads() -> Vec<Vec<u8>> {
     let descriptor = [0x90, 0x80, 0x05];
-    honest_frames().into_iter().flat_map(|frame| [frame.clone(), [&descriptor[..], &frame].concat()]).collect()
+    honest_frames()
+        .into_iter()
+        .flat_map(|frame| [frame.clone(), [&descriptor[..], &frame].concat()])
+        .collect()
 }

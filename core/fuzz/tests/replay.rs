@@ -6,7 +6,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use conclave_fuzz::{Target, Verdict, mutate::Mutator, targets};
+use conclave_fuzz::{
+    Target, Verdict,
+    mutate::Mutator,
+    nested::{PLACES, Place, nested},
+    targets,
+};
 
 const CORPUS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/corpus");
 /// Mutations for each target; `CONCLAVE_FUZZ_ROUNDS` asks for more.
@@ -15,7 +20,7 @@ const ROUNDS: u64 = 400;
 /// Runs a target; a panic names the input.
 fn run(target: &Target, input: &[u8], from: &str) -> Verdict {
     panic::catch_unwind(AssertUnwindSafe(|| (target.run)(input))).unwrap_or_else(|_| {
-        let hex: String = input.iter().take(4096).map(|byte| format!("{byte:02x}")).collect();
+        let hex = data_encoding::HEXLOWER.encode(input.get(..4096).unwrap_or(input));
         panic!("{} panicked on {from}, {} bytes: {hex}", target.name, input.len())
     })
 }
@@ -41,8 +46,34 @@ fn c2_honest_inputs_are_accepted() {
     }
 }
 
+/// With `CONCLAVE_WRITE_CORPUS=1`: the honest inputs of today, and what is wrong with each first one.
+fn write_corpus(target: &Target) {
+    let (folder, honest) = (Path::new(CORPUS).join(target.name), (target.honest)());
+    fs::create_dir_all(&folder).unwrap();
+    for (place, input) in honest.iter().enumerate() {
+        fs::write(folder.join(format!("honest-{place}")), input).unwrap();
+    }
+    let first = &honest[0];
+    let middle = first.len() / 2;
+    let mut flipped = first.clone();
+    flipped[middle] ^= 1;
+    let bad = [
+        ("bad-cut", first[..middle].to_vec()),
+        ("bad-longer", [first.as_slice(), &[0]].concat()),
+        ("bad-flipped", flipped),
+        ("bad-length", [&first[..first.len().min(4)], &[0xbf; 4], &first[first.len().min(8)..]].concat()),
+        ("bad-empty", Vec::new()),
+    ];
+    for (name, input) in bad.into_iter().filter(|(_, input)| (target.run)(input) == Verdict::Refused) {
+        fs::write(folder.join(name), input).unwrap();
+    }
+}
+
 #[test]
 fn c2_corpora_are_replayed() {
+    if std::env::var_os("CONCLAVE_WRITE_CORPUS").is_some() {
+        targets().iter().for_each(write_corpus);
+    }
     for target in targets() {
         let files = corpus(&target);
         assert!(!files.is_empty(), "{} has no corpus", target.name);
@@ -83,6 +114,26 @@ fn c2_random_bytes_are_refused_or_harmless() {
         for seed in 0..50 {
             let input = Mutator::new(seed).mutate(&[vec![0; 200]]);
             run(&target, &input, &format!("random bytes {seed}"));
+        }
+    }
+}
+
+#[test]
+fn c2_nested_extensions_are_refused() {
+    let all = targets();
+    let takes = |place| match place {
+        Place::KeyPackage | Place::KeyPackageLeaf => &["key_packages"][..],
+        Place::GroupInfo | Place::GroupContext => &["group_infos"],
+        Place::Commit => &["commits_at_servers", "commits_at_members"],
+        Place::Tree => &["trees"],
+    };
+    for place in PLACES {
+        for bytes in [400, 4_000, 16_000, 60_000, 2_000_000, 8_000_000] {
+            let input = nested(place, bytes);
+            for target in all.iter().filter(|target| takes(place).contains(&target.name)) {
+                let from = format!("{place:?}, {bytes} bytes");
+                assert_eq!(run(target, &input, &from), Verdict::Refused, "{} {from}", target.name);
+            }
         }
     }
 }
