@@ -3,6 +3,8 @@
 //! It knows the protocol's messages and the programs' command lines; it links none of their code.
 
 mod evidence;
+mod grpc;
+mod mallory;
 mod process;
 mod table;
 
