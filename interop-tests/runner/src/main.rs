@@ -5,6 +5,7 @@
 mod evidence;
 mod grpc;
 mod mallory;
+mod organisation;
 mod process;
 mod table;
 

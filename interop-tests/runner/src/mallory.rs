@@ -15,8 +15,8 @@ use conclave_proto::{
 };
 use ed25519_dalek::{Signer as _, SigningKey};
 use openmls::prelude::{
-    Capabilities, Ciphersuite, Credential, CredentialType, CredentialWithKey, ExtensionType, KeyPackage, Lifetime,
-    MlsMessageOut, OpenMlsProvider as _, ProtocolVersion, SignatureScheme,
+    Capabilities, Ciphersuite, Credential, CredentialType, CredentialWithKey, ExtensionType, KeyPackage,
+    Lifetime, MlsMessageOut, OpenMlsProvider as _, ProtocolVersion, SignatureScheme,
 };
 use openmls_rust_crypto::OpenMlsRustCrypto;
 use openmls_traits::{
@@ -64,7 +64,12 @@ pub(crate) enum Answer {
 
 impl Mallory {
     /// Signs in with a fresh key.
-    pub(crate) async fn sign_in(domain: &str, tls: Arc<ClientConfig>, user: &str, password: &str) -> Result<Self> {
+    pub(crate) async fn sign_in(
+        domain: &str,
+        tls: Arc<ClientConfig>,
+        user: &str,
+        password: &str,
+    ) -> Result<Self> {
         let channel = grpc::connect(domain, tls).await?;
         let provider = OpenMlsRustCrypto::default();
         let key = SigningKey::from_bytes(&random(&provider)?);
@@ -78,7 +83,8 @@ impl Mallory {
             label: "mallory".to_owned(),
             device_id: String::new(),
         };
-        let answer = AccountServiceClient::new(channel.clone()).sign_in(request).await.map_err(told)?.into_inner();
+        let answer =
+            AccountServiceClient::new(channel.clone()).sign_in(request).await.map_err(told)?.into_inner();
         let token = format!("Bearer {}", answer.session_token).parse().context("session token")?;
         Ok(Self { channel, token, key, device: answer.device, chain: answer.certificate_chain, provider })
     }
@@ -192,6 +198,7 @@ pub(crate) fn reason(status: &Status) -> Result<ErrorReason> {
 }
 
 fn told(status: Status) -> anyhow::Error {
-    let reason = reason(&status).map_or_else(|_| String::new(), |reason| format!(" ({})", reason.as_str_name()));
+    let reason =
+        reason(&status).map_or_else(|_| String::new(), |reason| format!(" ({})", reason.as_str_name()));
     anyhow::anyhow!("{:?}: {}{reason}", status.code(), status.message())
 }
