@@ -165,9 +165,8 @@ pub struct StaticPeer {
     /// Its domain.
     #[serde(deserialize_with = "parsed")]
     pub domain: Named<Domain>,
-    /// Where its descriptor is fetched, HOST:PORT, if the name does not lead there.
-    #[serde(default, deserialize_with = "parsed_option")]
-    pub address: Option<Named<Endpoint>>,
+    /// A file with its descriptor, as `descriptor show --save FILE` writes it there; without it, it is fetched.
+    pub descriptor: Option<PathBuf>,
     /// The fingerprint of its root key; without it the first root seen is pinned.
     #[serde(default, deserialize_with = "parsed_option")]
     pub root: Option<Named<Fingerprint>>,
@@ -240,7 +239,8 @@ impl Config {
         ] {
             *path = data.join(&path);
         }
-        for path in &mut config.discovery.ca_files {
+        let descriptors = config.discovery.peers.iter_mut().filter_map(|peer| peer.descriptor.as_mut());
+        for path in config.discovery.ca_files.iter_mut().chain(descriptors) {
             *path = folder.join(&path);
         }
         Ok(config)
@@ -325,7 +325,7 @@ impl Default for Store {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { sign_ins_at_once: 2, sign_ins_waiting: 64, session_days: 30, devices_per_user: 20 }
+        Self { sign_ins_at_once: 1, sign_ins_waiting: 64, session_days: 30, devices_per_user: 20 }
     }
 }
 

@@ -2,10 +2,12 @@
 //!
 //! Imports go one way: `{federation, media, store} ← meeting ← rpc`; only `server`, which builds every part, imports `rpc`.
 
+pub mod account;
 pub mod clock;
 pub mod config;
 pub mod federation;
 pub mod meeting;
+pub mod random;
 pub mod refusal;
 pub mod rpc;
 pub mod server;

@@ -3,9 +3,6 @@
 //! It knows the protocol's messages and the programs' command lines; it links none of their code.
 
 mod evidence;
-mod grpc;
-mod mallory;
-mod organisation;
 mod process;
 mod table;
 

@@ -18,10 +18,12 @@ use std::{
 
 use aws_lc_rs::{
     aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey},
-    hkdf, rand,
+    hkdf,
 };
 use data_encoding::HEXLOWER;
 use zeroize::Zeroizing;
+
+use crate::random;
 
 const VERSION: u8 = 1;
 const SALT: usize = 8;
@@ -63,7 +65,7 @@ impl DataKey {
 
     /// A fresh one.
     pub fn generate() -> Self {
-        Self(Zeroizing::new(random()))
+        Self(Zeroizing::new(random::bytes()))
     }
 
     /// Reads it from a file that only its owner may read.
@@ -107,14 +109,14 @@ impl Sealer {
     /// For one data key.
     pub fn new(key: &DataKey) -> Self {
         let secret = hkdf::Salt::new(hkdf::HKDF_SHA256, b"conclave/v1/store").extract(&*key.0);
-        let current = RwLock::new(derive(&secret, random()));
+        let current = RwLock::new(derive(&secret, random::bytes()));
         Self { secret, current, known: RwLock::default() }
     }
 
     /// The sealed form of a value under a key.
     pub fn seal(&self, key: &[u8], value: &[u8]) -> Vec<u8> {
         let salted = self.salted();
-        let nonce: [u8; NONCE] = random();
+        let nonce: [u8; NONCE] = random::bytes();
         let mut out = Vec::with_capacity(HEADER + value.len() + TAG);
         out.push(VERSION);
         out.extend_from_slice(&salted.salt);
@@ -151,7 +153,7 @@ impl Sealer {
         if current.sealed.fetch_add(1, Ordering::Relaxed) < VALUES_PER_SALT {
             return current;
         }
-        let fresh = derive(&self.secret, random());
+        let fresh = derive(&self.secret, random::bytes());
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = fresh.clone();
         fresh
     }
@@ -185,13 +187,6 @@ fn derive(secret: &hkdf::Prk, salt: [u8; SALT]) -> Arc<Salted> {
     let key = secret.expand(&info, &AES_256_GCM).map(UnboundKey::from);
     let key = LessSafeKey::new(key.expect("32 bytes are within HKDF's reach"));
     Arc::new(Salted { salt, key, sealed: AtomicU32::new(0) })
-}
-
-/// Random bytes of the operating system's generator.
-pub(crate) fn random<const N: usize>() -> [u8; N] {
-    let mut bytes = [0; N];
-    rand::fill(&mut bytes).expect("the operating system gives randomness");
-    bytes
 }
 
 #[cfg(test)]
