@@ -154,6 +154,11 @@ impl Running {
         self.connections.spawn(listener::serve(listener, acceptor, limits, answer, tasks, shutdown));
     }
 
+    /// What it remembers.
+    pub fn store(&self) -> store::Shared {
+        Arc::clone(&self.store)
+    }
+
     /// Takes no new calls, lets those that run end, finishes what is queued and closes the store.
     pub async fn stop(self) {
         self.shutdown.cancel();

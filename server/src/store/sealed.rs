@@ -273,7 +273,7 @@ fn verify<E: Engine>(engine: &E, sealer: &Sealer) -> Result<State> {
         return Err(Error::Damaged(format!("the last {} writes are missing", witness - state.groups)));
     }
     let mut found = State { groups: state.groups, ..State::default() };
-    let mut range = Range::all();
+    let mut range = Range::all().after(STATE);
     loop {
         let records = engine.scan(&range, RECORDS_PER_READ)?;
         let Some((last, _)) = records.last() else { break };
