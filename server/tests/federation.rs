@@ -115,7 +115,7 @@ async fn r20_a_withdrawn_key_is_refused_and_a_rotated_one_is_found() {
 #[tokio::test]
 async fn r20_a_stale_descriptor_is_no_ground_to_connect() {
     let (authorities, mut north, south) = two().await;
-    let north_runs = north.start(&authorities).await;
+    let (north_runs, south) = (north.start(&authorities).await, south.unreachable());
     let now = conclave_server::clock::now();
     let hour = std::time::Duration::from_hours(1);
     let stale = south.describe(1, |descriptor| {

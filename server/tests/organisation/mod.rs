@@ -144,6 +144,12 @@ impl Organisation {
         memory::open(&self.disk, &DataKey::from_bytes(self.store_key)).unwrap()
     }
 
+    /// Nobody listens on its ports.
+    pub fn unreachable(mut self) -> Self {
+        self.listeners = None;
+        self
+    }
+
     /// Starts its server; ports stay the same over restarts.
     pub async fn start(&mut self, authorities: &Authorities) -> Running {
         let (public, federation) = match self.listeners.take() {
