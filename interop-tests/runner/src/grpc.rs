@@ -13,7 +13,9 @@ use tonic::transport::{Channel, Endpoint};
 /// Trusts the certificates of one PEM file, and no others.
 pub(crate) fn trust(ca: &Path) -> Result<Arc<ClientConfig>> {
     let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_file_iter(ca).with_context(|| format!("cannot read {}", ca.display()))? {
+    for certificate in
+        CertificateDer::pem_file_iter(ca).with_context(|| format!("cannot read {}", ca.display()))?
+    {
         roots.add(certificate?)?;
     }
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());

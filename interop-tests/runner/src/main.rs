@@ -3,6 +3,9 @@
 //! It knows the protocol's messages and the programs' command lines; it links none of their code.
 
 mod evidence;
+mod grpc;
+mod mallory;
+mod organisation;
 mod process;
 mod table;
 

@@ -38,7 +38,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    const fn of(number: i32) -> Self {
+    pub(in crate::meeting) const fn of(number: i32) -> Self {
         match number {
             1 => Self::Join,
             2 => Self::Admit,

@@ -13,7 +13,10 @@ use conclave_proto::types::v1 as wire;
 use prost::{Message, bytes::Bytes};
 use sha2::{Digest, Sha256};
 
-pub use self::rights::Role;
+pub use self::{
+    chain::{PolicyChain, Statement, sign_change},
+    rights::Role,
+};
 use crate::{
     identity::{
         address::{Domain, UserAddress},

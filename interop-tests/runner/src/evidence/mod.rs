@@ -1,4 +1,5 @@
 //! What is looked at to find out the truth: bytes searched for secrets, system calls listed.
 
+pub(crate) mod media;
 pub(crate) mod network;
 pub(crate) mod secrets;
