@@ -24,6 +24,8 @@ pub struct Forger {
     identity: Identity,
     suite: Suite,
     group: Option<MlsGroup>,
+    /// Whether its Welcomes hold the ratchet tree, which a server should give.
+    pub tree_in_welcome: bool,
 }
 
 /// One proposal of a forged commit.
@@ -57,7 +59,7 @@ pub enum Flaw {
 impl Forger {
     /// Outside any group.
     pub fn new(identity: Identity, suite: Suite) -> Self {
-        Self { provider: OpenMlsRustCrypto::default(), identity, suite, group: None }
+        Self { provider: OpenMlsRustCrypto::default(), identity, suite, group: None, tree_in_welcome: false }
     }
 
     /// A KeyPackage, as MLSMessage; without a flaw it is good.
@@ -198,8 +200,10 @@ impl Forger {
         if let Some(extensions) = context {
             builder = builder.propose_group_context_extensions(extensions).expect("extensions");
         }
-        let builder =
-            builder.load_psks(self.provider.storage()).expect("no pre-shared keys that are not there");
+        let builder = builder
+            .load_psks(self.provider.storage())
+            .expect("no pre-shared keys that are not there")
+            .use_ratchet_tree_extension(self.tree_in_welcome);
         let (rand, crypto) = (self.provider.rand(), self.provider.crypto());
         let built = match new {
             None => builder.build(rand, crypto, &signer, |_| true),

@@ -1,7 +1,7 @@
 //! Bytes that are too many, broken, or used before: a typed error, and nothing changes.
 
 use conclave_core::{
-    group::{CommitPlan, Error, Member, Suite, Tracker, decode::private_header, key_package},
+    group::{CommitPlan, Error, Joiner, Member, Suite, Tracker, decode::private_header, key_package},
     limits,
 };
 use conclave_testkit::people::START;
@@ -41,14 +41,8 @@ fn grp_10_a_welcome_needs_its_own_tree_group_and_key_package() {
         let mut carol = joiner(room.north.device("carol", 1), suite, 81);
         let mut dave = joiner(room.north.device("dave", 1), suite, 82);
         let elsewhere = conclave_core::ids::GroupId::from_bytes([8; 32]);
-        let mut stray = conclave_core::group::Joiner::new(
-            room.north.device("carol", 1),
-            suite,
-            elsewhere,
-            START,
-            [81; 32],
-        )
-        .unwrap();
+        let mut stray =
+            Joiner::new(room.north.device("carol", 1), suite, elsewhere, START, [81; 32]).unwrap();
         let adds = vec![carol.key_package().to_vec()];
         let draft = room.commit(0, CommitPlan { adds, ..CommitPlan::default() });
         let (welcome, tree) = (draft.welcome.unwrap(), room.tracker.tree().unwrap());
@@ -117,6 +111,32 @@ fn grp_09_one_commit_answers_at_most_so_many_joins() {
     assert_eq!(room.members[0].commit(adds(0, 33)), Err(refused));
     assert!(!room.members[0].has_pending());
     assert_eq!(room.commit(0, adds(0, 32)).contents.adds.len(), 32);
+}
+
+/// A session as large as it may get, in the suite with the larger messages, stays below the limits of size.
+#[test]
+fn the_largest_session_fits_its_limits() {
+    let mut room = Room::found(Suite::Hybrid);
+    let (mut largest_commit, mut largest_welcome) = (0, 0);
+    let mut number = 0_u32;
+    while room.tracker.roster().len() < limits::MEMBERS {
+        let room_left = limits::MEMBERS - room.tracker.roster().len();
+        let adds = (0..room_left.min(limits::JOINS_PER_COMMIT)).map(|_| {
+            number += 1;
+            let mut seed = [9; 32];
+            seed[..4].copy_from_slice(&number.to_be_bytes());
+            let device = north().device(&format!("user{number}"), 1);
+            Joiner::new(device, Suite::Hybrid, GROUP, START, seed).unwrap().key_package().to_vec()
+        });
+        let plan = CommitPlan { adds: adds.collect(), self_update: true, ..CommitPlan::default() };
+        let draft = room.commit(0, plan);
+        largest_commit = largest_commit.max(draft.handshake.len());
+        largest_welcome = largest_welcome.max(draft.welcome.map_or(0, |welcome| welcome.len()));
+    }
+    let tree = room.tracker.tree().unwrap().len();
+    assert!(largest_commit * 5 / 4 < limits::HANDSHAKE_BYTES, "{largest_commit}");
+    assert!(largest_welcome * 5 / 4 < limits::WELCOME_BYTES, "{largest_welcome}");
+    assert!(tree * 5 / 4 < limits::TREE_BYTES, "{tree}");
 }
 
 /// `optional<Node> tree<V>` around nodes that are encoded already.

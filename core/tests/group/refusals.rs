@@ -244,3 +244,27 @@ fn grp_05_a_wrong_confirmation_tag_is_seen_by_members_and_not_by_servers() {
         room.talk(0);
     }
 }
+
+#[test]
+fn grp_10_a_welcome_that_holds_a_tree_or_a_pre_shared_key_is_refused() {
+    for suite in SUITES {
+        let (mut room, mut mallory) = with_mallory(suite);
+        let mut dave = joiner(room.north.device("dave", 1), suite, 92);
+        let mut enter = |acts, tree_in_welcome| {
+            mallory.tree_in_welcome = tree_in_welcome;
+            let (handshake, welcome) = mallory.commit(acts, Vec::new());
+            let before = room.tracker.snapshot();
+            if let Ok((staged, _)) = room.tracker.stage(&handshake) {
+                room.tracker.merge(staged).unwrap();
+            }
+            let tree = room.tracker.tree().unwrap();
+            room.tracker.restore(&before).unwrap();
+            dave.enter(&welcome.unwrap(), &tree).map(|member| member.roster().len())
+        };
+        let add = Act::Add(joiner(room.north.device("dave", 1), suite, 92).key_package().to_vec());
+        let with_tree = enter(vec![add.clone()], true);
+        assert_eq!(with_tree, Err(Error::Malformed("Welcome: it holds a ratchet tree")));
+        assert!(enter(vec![add.clone(), Act::PreSharedKey], false).is_err());
+        assert_eq!(enter(vec![add], false), Ok(4));
+    }
+}
