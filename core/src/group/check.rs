@@ -16,6 +16,9 @@ pub(super) fn resulting_roster(roster: &[RosterLeaf], contents: &CommitContents)
         let (count, limit) = (contents.adds.len(), limits::JOINS_PER_COMMIT);
         return Err(Error::TooMany { what: "Adds", count, limit });
     }
+    if contents.path.is_none() && !contents.removes.is_empty() {
+        return Err(Error::Malformed("commit: a Remove without a path")); // GRP-13; OpenMLS refuses it, too.
+    }
     if let Some(path) = &contents.path
         && *path.chain.claimed_uri() != contents.committer_device
     {
