@@ -140,3 +140,11 @@ pub const SEALING_KEY_LIFETIME: Duration = Duration::from_hours(14 * 24);
 pub const SEALED_INVITATION_BYTES: usize = 48 * 1024;
 
 const _: () = assert!(TREE_NODES == 2 * MEMBERS.next_power_of_two() - 1, "every member has a leaf");
+/// How long an invitation and its token stay good.
+pub const INVITATION_LIFETIME: Duration = Duration::from_hours(7 * 24);
+/// Most devices of one user that are invited.
+pub const DEVICES_PER_USER: usize = 16;
+/// Most tracks that one device publishes.
+pub const TRACKS_PER_DEVICE: usize = 8;
+/// How long a device waits before it asks again for a new certificate.
+pub const RENEWAL_RETRY: Duration = Duration::from_mins(10);

@@ -1,0 +1,211 @@
+//! The account side of a device: signing in, its certificate, its sealing keys, its session.
+
+use conclave_proto::{client::v1 as api, types::v1 as types};
+use prost::Message;
+use prost::bytes::Bytes;
+use zeroize::Zeroizing;
+
+use super::{
+    Device, Error,
+    command::RequestId,
+    event::{Done, Event},
+    outbox::Pending,
+    path, stored,
+};
+use crate::{
+    identity::{
+        address::{DeviceUri, UserAddress, UserKind},
+        certificate::Chain,
+        keys::SigningKey,
+        possession,
+        sealing::{SealingKeyPair, Suite},
+        signed::{self, Label},
+    },
+    limits,
+    time::Time,
+};
+
+/// A signed-in device.
+pub(super) struct Account {
+    /// The key that signs for the device, in certificates, MLS and submissions.
+    pub(super) key: SigningKey,
+    /// Its name.
+    pub(super) uri: DeviceUri,
+    /// Its certificates, as its organisation issued them.
+    pub(super) chain: Chain,
+    /// When the certificate began and ends.
+    pub(super) validity: (Time, Time),
+    /// The bearer token.
+    token: Zeroizing<String>,
+}
+
+impl Account {
+    /// What is kept in the profile.
+    pub(super) fn stored(&self) -> Vec<u8> {
+        stored::Account {
+            seed: self.key.seed().to_vec(),
+            uri: self.uri.to_string(),
+            chain: self.chain.certificates().to_vec(),
+            token: self.token.to_string(),
+            not_before_ms: self.validity.0.as_ms(),
+            not_after_ms: self.validity.1.as_ms(),
+        }
+        .encode_to_vec()
+    }
+
+    /// From the profile.
+    pub(super) fn from_stored(bytes: &[u8]) -> Option<Self> {
+        let account = stored::Account::decode(bytes).ok()?;
+        Some(Self {
+            key: SigningKey::from_seed(&account.seed.try_into().ok()?),
+            uri: DeviceUri::parse(&account.uri).ok()?,
+            chain: Chain::parse(&account.chain).ok()?,
+            validity: (Time::from_ms(account.not_before_ms), Time::from_ms(account.not_after_ms)),
+            token: account.token.into(),
+        })
+    }
+
+    /// The bearer token.
+    pub(super) fn token(&self) -> &str {
+        &self.token
+    }
+
+    /// When to ask for a new certificate: at half of its life.
+    pub(super) fn renew_at(&self) -> Time {
+        self.validity.0 + self.validity.1.since(self.validity.0) / 2
+    }
+
+    /// Signs a payload as this device, with its certificates.
+    pub(super) fn sign(&self, label: Label, message: &impl Message) -> types::DeviceSigned {
+        types::DeviceSigned {
+            signed: Some(signed::sign_message(label, message, &self.key)),
+            certificate_chain: self.chain.certificates().to_vec(),
+        }
+    }
+}
+
+impl Device {
+    pub(super) fn sign_in(
+        &mut self,
+        request: RequestId,
+        user: &str,
+        password: &str,
+        label: &str,
+    ) -> Result<(), Error> {
+        let address = UserAddress::new(UserKind::User, user, self.domain.clone())?;
+        let (key, device_id) = match &self.account {
+            Some(account) if *account.uri.user() == address => {
+                (account.key.clone(), data_encoding::HEXLOWER.encode(&account.uri.device()))
+            }
+            _ => (SigningKey::from_seed(&self.random()), String::new()),
+        };
+        let message = api::SignInRequest {
+            user: user.to_owned(),
+            password: password.to_owned(),
+            device_key: Bytes::copy_from_slice(key.public().as_bytes()),
+            possession: Bytes::copy_from_slice(&possession::prove(&address, &key)),
+            label: label.to_owned(),
+            device_id,
+        };
+        self.signing_in = Some(key);
+        self.out.call(path::SIGN_IN, &message, Pending::SignIn { request });
+        Ok(())
+    }
+
+    pub(super) fn signed_in(&mut self, now: Time, request: RequestId, body: &Bytes) -> Result<(), Error> {
+        let answer = api::SignInResponse::decode(body.clone())?;
+        let key = self.signing_in.clone().ok_or(Error::NotSignedIn)?;
+        let uri = DeviceUri::parse(&answer.device)?;
+        let chain = Chain::parse(&answer.certificate_chain)?;
+        self.out.token(Some(&answer.session_token));
+        let verified = self.pins.verify_device(&chain, now)?;
+        if verified.uri != uri || verified.key != key.public() || *uri.domain() != self.domain {
+            return Err(Error::HomeServer("it certified another device than the one that signed in"));
+        }
+        let validity = (verified.not_before, verified.not_after);
+        let account = Account { key, uri, chain, validity, token: answer.session_token.into() };
+        self.out.persist(stored::ACCOUNT, Some(account.stored()));
+        self.account = Some(account);
+        self.signing_in = None;
+        self.publish_sealing_key(now, Some(request))
+    }
+
+    /// Makes a new sealing key, keeps its secret, and publishes it.
+    pub(super) fn publish_sealing_key(&mut self, now: Time, request: Option<RequestId>) -> Result<(), Error> {
+        let seed = self.random();
+        let account = self.account.as_ref().ok_or(Error::NotSignedIn)?;
+        let pair = SealingKeyPair::from_seed(Suite::default(), &seed)?;
+        let signed = types::DeviceSigned {
+            signed: Some(pair.publish(&account.uri, now + limits::SEALING_KEY_LIFETIME, &account.key)),
+            certificate_chain: account.chain.certificates().to_vec(),
+        };
+        self.sealing.push(stored::Sealing { seed: seed.to_vec(), made_ms: now.as_ms() });
+        let kept = self.sealing.len().saturating_sub(2);
+        self.sealing.drain(..kept);
+        self.out
+            .persist(stored::SEALING, Some(stored::Sealings { keys: self.sealing.clone() }.encode_to_vec()));
+        let message = api::PublishSealingKeyRequest { sealing_key: Some(signed) };
+        self.out.call(path::PUBLISH_SEALING_KEY, &message, Pending::SealingKey { request });
+        Ok(())
+    }
+
+    pub(super) fn sealing_key_published(&mut self, request: Option<RequestId>) {
+        if let (Some(request), Some(account)) = (request, &self.account) {
+            let result = Ok(Done::SignedIn(account.uri.clone()));
+            self.out.event(Event::Done { request, result });
+        }
+    }
+
+    pub(super) fn renewed(&mut self, now: Time, body: &Bytes) -> Result<(), Error> {
+        let answer = api::RenewCertificateResponse::decode(body.clone())?;
+        let chain = Chain::parse(&answer.certificate_chain)?;
+        let verified = self.pins.verify_device(&chain, now)?;
+        let account = self.account.as_mut().ok_or(Error::NotSignedIn)?;
+        if verified.uri != account.uri || verified.key != account.key.public() {
+            return Err(Error::HomeServer("it renewed another device's certificate"));
+        }
+        account.chain = chain;
+        account.validity = (verified.not_before, verified.not_after);
+        let stored = account.stored();
+        self.out.persist(stored::ACCOUNT, Some(stored));
+        Ok(())
+    }
+
+    pub(super) fn sign_out(
+        &mut self,
+        request: RequestId,
+        device: Option<&DeviceUri>,
+        everywhere: bool,
+    ) -> Result<(), Error> {
+        let account = self.account.as_ref().ok_or(Error::NotSignedIn)?;
+        let this_device = everywhere || device.is_none_or(|device| *device == account.uri);
+        let message =
+            api::SignOutRequest { device: device.map(ToString::to_string).unwrap_or_default(), everywhere };
+        self.out.call(path::SIGN_OUT, &message, Pending::SignOut { request, this_device });
+        Ok(())
+    }
+
+    pub(super) fn signed_out(
+        &mut self,
+        request: RequestId,
+        this_device: bool,
+        body: &Bytes,
+    ) -> Result<(), Error> {
+        let answer = api::SignOutResponse::decode(body.clone())?;
+        if this_device {
+            self.account = None;
+            self.sealing.clear();
+            self.out.token(None);
+            self.out.persist(stored::ACCOUNT, None);
+            self.out.persist(stored::SEALING, None);
+        }
+        self.out.event(Event::Done { request, result: Ok(Done::SignedOut(answer.ended)) });
+        Ok(())
+    }
+
+    pub(super) fn devices_listed(&mut self, request: RequestId, body: &Bytes) -> Result<(), Error> {
+        let answer = api::ListDevicesResponse::decode(body.clone())?;
+        self.out.event(Event::Done { request, result: Ok(Done::Devices(answer.devices)) });
+        Ok(())
+    }
+}

@@ -1,0 +1,261 @@
+//! Commits of the log: checked by the same rules as the servers', then merged, and judged for all to see.
+
+use conclave_proto::types::v1 as types;
+use prost::Message;
+
+use super::{Call, Inside, view};
+use crate::{
+    device::{
+        Device, Error,
+        command::MeetingAddress,
+        event::{CallEvent, Over},
+    },
+    group::{self, CommitContents, member::Staged},
+    identity::{
+        address::DeviceUri,
+        pins::Pins,
+        signed::{self, Label},
+    },
+    ids::{LeafIndex, Sequence, SubmissionId},
+    meeting::{
+        self,
+        commit_rules::{self, Permitted},
+        log::Entry,
+        room::Effect,
+        submission::Submission,
+        trust::Trust,
+    },
+    time::Time,
+};
+
+/// A commit that may be merged.
+struct Judged {
+    staged: Staged,
+    contents: CommitContents,
+    permitted: Permitted,
+}
+
+impl Device {
+    /// A commit stands in the log.
+    pub(super) fn commit(&mut self, now: Time, meeting: &MeetingAddress, entry: &Entry) -> Result<(), Error> {
+        let Some(inside) = self.calls.get_mut(meeting).and_then(Call::inside) else { return Ok(()) };
+        if inside.stranded {
+            return Ok(());
+        }
+        let (signed, submission) = view::read(entry)?;
+        let mine = inside.committing.take_if(|committing| committing.submission == submission.id);
+        if mine.is_none() {
+            inside.give_way()?;
+        }
+        let judged = match inside.judge(entry, &signed, &submission, &self.pins) {
+            Ok(judged) => judged,
+            Err(Error::UnknownDomain(domain)) => {
+                inside.committing = mine;
+                return Err(Error::UnknownDomain(domain));
+            }
+            Err(error) => {
+                tracing::warn!(%error, sequence = entry.sequence().0, "a commit in the log is not allowed");
+                inside.reject(now, entry, &submission);
+                return Ok(());
+            }
+        };
+        let change = inside.merge(now, entry, judged)?;
+        self.tell_change(now, meeting, change);
+        if let Some(committing) = mine {
+            self.committed(meeting, committing);
+        }
+        Ok(())
+    }
+
+    fn tell_change(&mut self, now: Time, meeting: &MeetingAddress, change: Change) {
+        for effect in change.effects {
+            self.tell_effect(meeting, effect);
+        }
+        if change.policy_changed {
+            self.tell_policy(meeting);
+        }
+        let Some(inside) = self.calls.get_mut(meeting).and_then(Call::inside) else { return };
+        if !inside.member.is_active() {
+            return self.over(meeting, Over::Removed);
+        }
+        if inside.view.ended() {
+            return self.over(meeting, Over::Ended);
+        }
+        self.tell_group(now, meeting, change.removed);
+        if change.added {
+            self.say_tracks_again(now, meeting);
+        }
+    }
+
+    /// What changed at the door.
+    pub(super) fn tell_effect(&mut self, meeting: &MeetingAddress, effect: Effect) {
+        let Some(inside) = self.calls.get_mut(meeting).and_then(Call::inside) else { return };
+        match effect {
+            Effect::Waiting { device, key_package_ref, .. } => {
+                inside.waiting.insert(device.clone(), key_package_ref);
+                self.tell(meeting, CallEvent::Waiting(device));
+            }
+            Effect::JoinOpen { device, .. }
+            | Effect::Denied { device, .. }
+            | Effect::JoinLapsed { device, .. } => {
+                if inside.waiting.remove(&device).is_some() {
+                    self.tell(meeting, CallEvent::WaitingEnded(device));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// A member's word on an epoch stands in the log.
+    pub(super) fn confirmed(&mut self, meeting: &MeetingAddress, entry: &Entry) -> Result<(), Error> {
+        let Some(inside) = self.calls.get_mut(meeting).and_then(Call::inside) else { return Ok(()) };
+        let (signed, submission) = view::read(entry)?;
+        inside.view.check_author(&signed, &submission)?;
+        let confirm = types::Confirm::decode(submission.content)?;
+        if confirm.accepted {
+            let epoch = crate::ids::Epoch(confirm.epoch);
+            inside.unconfirmed.confirmed(epoch);
+            inside.outgoing.confirmed(epoch);
+        }
+        Ok(())
+    }
+
+    /// The hub took commits back, as members asked.
+    pub(super) fn voided(&mut self, now: Time, meeting: &MeetingAddress, entry: &Entry) -> Result<(), Error> {
+        let Some(inside) = self.calls.get_mut(meeting).and_then(Call::inside) else { return Ok(()) };
+        let void = types::Void::decode(entry.content().clone())?;
+        let barred = DeviceUri::parse(&void.barred_device)?;
+        if !inside.asked_for(&void) {
+            return Err(Error::HomeServer("the hub took a commit back that no member had rejected"));
+        }
+        inside.stranded = false;
+        if let Some(before) = inside.unconfirmed.voided(Sequence(void.commit_sequence)) {
+            inside.give_way()?;
+            inside.member.restore(&before.group)?;
+            inside.view.go_back(before.view);
+        }
+        inside.view.bar(barred.clone());
+        inside.outgoing.voided(crate::ids::Epoch(void.standing_epoch));
+        self.tell(meeting, CallEvent::Voided { by: barred });
+        self.tell_group(now, meeting, Vec::new());
+        Ok(())
+    }
+}
+
+/// What a merged commit changed.
+struct Change {
+    effects: Vec<Effect>,
+    removed: Vec<LeafIndex>,
+    added: bool,
+    policy_changed: bool,
+}
+
+impl Inside {
+    /// Checks a commit that this member is about to hand in, as everybody else will.
+    pub(super) fn check(&self, now: Time, contents: &CommitContents, pins: &Pins) -> Result<(), Error> {
+        commit_rules::check(&self.view, contents, Trust::Verify(pins), now)?;
+        Ok(())
+    }
+
+    /// Another commit came first: the own one is dropped, and made anew on the new epoch if it is still wanted.
+    fn give_way(&mut self) -> Result<(), group::Error> {
+        if let Some(committing) = self.committing.take() {
+            self.wanted.push_front(committing.wanted);
+        }
+        self.member.drop_own()
+    }
+
+    fn judge(
+        &mut self,
+        entry: &Entry,
+        signed: &types::Signed,
+        submission: &Submission,
+        pins: &Pins,
+    ) -> Result<Judged, Error> {
+        self.view.check_author(signed, submission)?;
+        let commit = types::Commit::decode(submission.content.clone())?;
+        let Some(types::commit::Change::Handshake(handshake)) = commit.change else {
+            return Err(Error::HomeServer("the session was founded twice"));
+        };
+        let (staged, contents) = self.member.stage(&handshake)?;
+        if contents.committer_device != submission.device {
+            return Err(meeting::Error::from(commit_rules::Error::NotMember).into());
+        }
+        let permitted = commit_rules::check(&self.view, &contents, Trust::Verify(pins), entry.header().time)?;
+        Ok(Judged { staged, contents, permitted })
+    }
+
+    fn merge(&mut self, now: Time, entry: &Entry, judged: Judged) -> Result<Change, Error> {
+        let Judged { staged, contents, permitted } = judged;
+        let before = super::confirm::Before { group: self.member.snapshot(), view: self.view.clone() };
+        let policy_changed = permitted.statement.is_some();
+        self.member.merge(staged)?;
+        let (sequence, time) = (entry.sequence(), entry.header().time);
+        let effects = self.view.merged(sequence, &contents, permitted, self.member.roster(), time);
+        for added in &contents.adds {
+            self.waiting.remove(added.device());
+        }
+        if self.member.is_active() && self.member.roster().len() > 1 {
+            self.unconfirmed.started(sequence, self.member.epoch(), before);
+            self.judge_aloud(now, sequence, contents.committer)?;
+        } else {
+            self.unconfirmed.confirmed(self.member.epoch());
+        }
+        let (removed, added) = (contents.removes, !contents.adds.is_empty());
+        Ok(Change { effects, removed, added, policy_changed })
+    }
+
+    /// Plans to say that this member entered the epoch; the nearest after the committer speaks first.
+    pub(super) fn judge_aloud(
+        &mut self,
+        now: Time,
+        commit: Sequence,
+        committer: LeafIndex,
+    ) -> Result<(), Error> {
+        let own = self.member.own_leaf();
+        if committer == own {
+            return Ok(());
+        }
+        let leaves = self.member.roster().iter().map(|member| member.leaf);
+        let between = |leaf: &LeafIndex| match committer < own {
+            true => *leaf > committer && *leaf < own,
+            false => *leaf > committer || *leaf < own,
+        };
+        let rank = leaves.filter(between).count();
+        let confirm = types::Confirm {
+            group_id: super::id_bytes(self.member.group_id()?.as_bytes()),
+            epoch: self.member.epoch().0,
+            accepted: true,
+            confirmation_tag: self.member.confirmation_tag()?.into(),
+            commit_sequence: commit.0,
+        };
+        self.unconfirmed.plan(now, u32::try_from(rank).unwrap_or(u32::MAX).min(20), confirm);
+        Ok(())
+    }
+
+    /// Says at once that a commit cannot be followed, and waits for the hub to take it back.
+    fn reject(&mut self, now: Time, entry: &Entry, submission: &Submission) {
+        self.stranded = true;
+        let confirm = types::Confirm {
+            group_id: self.member.group_id().map(|id| super::id_bytes(id.as_bytes())).unwrap_or_default(),
+            epoch: entry.header().epoch.0.saturating_add(1),
+            accepted: false,
+            confirmation_tag: prost::bytes::Bytes::new(),
+            commit_sequence: entry.sequence().0,
+        };
+        tracing::warn!(by = %submission.device.domain(), "rejecting a commit");
+        self.unconfirmed.plan(now, 0, confirm);
+    }
+
+    /// Whether a member's signed rejection is among the reasons of a Void.
+    fn asked_for(&self, void: &types::Void) -> bool {
+        void.rejections.iter().any(|rejection| {
+            let Ok(submission) = Submission::read(rejection) else { return false };
+            let judged = types::Confirm::decode(submission.content.clone());
+            let rejects = judged
+                .is_ok_and(|confirm| !confirm.accepted && confirm.commit_sequence >= void.commit_sequence);
+            let author = self.view.key_of(&submission.device);
+            rejects && author.is_some_and(|key| signed::verify(Label::Submission, rejection, &key).is_ok())
+        })
+    }
+}

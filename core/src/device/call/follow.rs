@@ -1,0 +1,243 @@
+//! Following the log: each entry in order, each commit checked before it is merged.
+
+use conclave_proto::{client::v1 as api, types::v1 as types};
+use prost::Message;
+use prost::bytes::Bytes;
+
+use super::{Call, Inside, Stage, after, id_bytes, view};
+use crate::{
+    device::{
+        Device, Error,
+        command::MeetingAddress,
+        event::{CallEvent, Over},
+        io::ApiError,
+        outbox::Stream,
+        path,
+    },
+    group::member::Opened,
+    identity::signed::Label,
+    ids::Sequence,
+    limits,
+    meeting::log::{Entry, Head, Kind, Tip},
+    time::Time,
+};
+
+impl Device {
+    /// Keeps an item of the Watch stream until it can be taken in.
+    pub(in crate::device) fn watched(&mut self, meeting: &MeetingAddress, message: Bytes) {
+        let Some(call) = self.calls.get_mut(meeting) else { return };
+        call.connected();
+        match api::WatchResponse::decode(message) {
+            Ok(item) => call.inbox.push_back(item),
+            Err(_) => tracing::warn!("the home server sent something that cannot be decoded"),
+        }
+        if std::mem::take(&mut call.cut_off) {
+            self.tell(meeting, CallEvent::Connected(true));
+        }
+    }
+
+    /// Takes in what came, in order; stops where a descriptor is missing, and goes on from there when it is here.
+    pub(in crate::device) fn advance_call(
+        &mut self,
+        now: Time,
+        meeting: &MeetingAddress,
+    ) -> Result<(), Error> {
+        self.open_welcome(now, meeting)?;
+        while let Some(item) = self.next_item(meeting) {
+            self.take_in(now, meeting, item)?;
+            if let Some(call) = self.calls.get_mut(meeting) {
+                call.inbox.pop_front();
+            }
+            self.open_welcome(now, meeting)?;
+        }
+        self.go_on(now, meeting);
+        Ok(())
+    }
+
+    /// The next item, unless the device is between asking and being inside.
+    fn next_item(&self, meeting: &MeetingAddress) -> Option<api::WatchResponse> {
+        let call = self.calls.get(meeting)?;
+        if matches!(call.stage, Stage::Fetching(_)) { None } else { call.inbox.front().cloned() }
+    }
+
+    fn take_in(
+        &mut self,
+        now: Time,
+        meeting: &MeetingAddress,
+        item: api::WatchResponse,
+    ) -> Result<(), Error> {
+        use api::watch_response::Item;
+        match item.item {
+            Some(Item::Standing(standing)) => self.standing(now, meeting, &standing),
+            Some(Item::Batch(batch)) => self.batch(now, meeting, &batch),
+            Some(Item::Ask(ask)) => self.asked(meeting, &ask),
+            Some(Item::Notice(notice)) => {
+                self.noticed(meeting, notice);
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn noticed(&mut self, meeting: &MeetingAddress, notice: api::Notice) {
+        if let Some(api::notice::Notice::RefusedAttempt(attempt)) = notice.notice
+            && let Ok(domain) = crate::identity::address::Domain::parse(&attempt.domain)
+        {
+            self.tell(meeting, CallEvent::RefusedAttempt { domain, times: attempt.times });
+        }
+    }
+
+    fn batch(&mut self, now: Time, meeting: &MeetingAddress, batch: &api::LogBatch) -> Result<(), Error> {
+        let entries = batch.entries.iter().map(Entry::parse).collect::<Result<Vec<_>, _>>()?;
+        self.check_head(now, meeting, batch.head.as_ref(), &entries)?;
+        for entry in entries {
+            self.entry(now, meeting, &entry)?;
+        }
+        Ok(())
+    }
+
+    /// The hub's signature over the last entry covers all of them through the chain of hashes (spec: LOG-07).
+    fn check_head(
+        &self,
+        now: Time,
+        meeting: &MeetingAddress,
+        head: Option<&types::ServerSigned>,
+        entries: &[Entry],
+    ) -> Result<(), Error> {
+        let head = head.ok_or(Error::HomeServer("it left the hub's signature out"))?;
+        let payload = self.pins.verify_server_signed(Label::Head, head, &meeting.hub, now)?;
+        let head = Head::from_wire(&types::Head::decode(payload)?)?;
+        match entries.last() {
+            Some(last) => Ok(head.check_covers(last)?),
+            None => Ok(()),
+        }
+    }
+
+    /// One entry; one that is known already is skipped.
+    fn entry(&mut self, now: Time, meeting: &MeetingAddress, entry: &Entry) -> Result<(), Error> {
+        let Some(inside) = self.calls.get_mut(meeting).and_then(Call::inside) else { return Ok(()) };
+        if entry.sequence() <= inside.tip.sequence {
+            return Ok(());
+        }
+        inside.tip.check_next(entry)?;
+        match entry.header().kind {
+            Kind::Commit => self.commit(now, meeting, entry)?,
+            Kind::Confirm => self.confirmed(meeting, entry)?,
+            Kind::Void => self.voided(now, meeting, entry)?,
+            Kind::Message => self.message(meeting, entry),
+            Kind::Join | Kind::Admit | Kind::Leave | Kind::Withdraw => self.note(meeting, entry)?,
+            // LOG-05: hashed with the rest, never acted on.
+            Kind::Unknown(_) => {}
+        }
+        if let Some(inside) = self.calls.get_mut(meeting).and_then(Call::inside) {
+            inside.tip = Tip::of(entry);
+        }
+        Ok(())
+    }
+
+    /// Somebody asks to enter, is let in, or goes.
+    fn note(&mut self, meeting: &MeetingAddress, entry: &Entry) -> Result<(), Error> {
+        let Some(Stage::Inside(inside)) = self.calls.get_mut(meeting).map(|call| &mut call.stage) else {
+            return Ok(());
+        };
+        let effects = inside.view.note(&inside.known, entry, &self.pins, false)?;
+        for effect in effects {
+            self.tell_effect(meeting, effect);
+        }
+        Ok(())
+    }
+
+    /// A message; one that cannot be opened is of a void epoch, or of one before this device entered.
+    fn message(&mut self, meeting: &MeetingAddress, entry: &Entry) {
+        let Some(inside) = self.calls.get_mut(meeting).and_then(Call::inside) else { return };
+        let event = match inside.open(entry) {
+            Ok(event) => event,
+            Err(error) => {
+                tracing::debug!(%error, sequence = entry.sequence().0, "a message cannot be opened");
+                return;
+            }
+        };
+        if let Some(event) = event {
+            self.tell(meeting, event);
+        }
+    }
+
+    /// The stream broke: follow again from where the log stands here.
+    pub(in crate::device) fn watch_ended(
+        &mut self,
+        now: Time,
+        meeting: &MeetingAddress,
+        error: Option<ApiError>,
+    ) {
+        let Some(call) = self.calls.get_mut(meeting) else { return };
+        call.watch = None;
+        let lost = error.as_ref().is_none_or(|error| {
+            matches!(error.reason, types::ErrorReason::Unavailable | types::ErrorReason::RateLimited)
+        });
+        if !lost {
+            let sentence = error.map(|error| error.to_string()).unwrap_or_default();
+            self.over(meeting, Over::Refused(sentence));
+            return;
+        }
+        call.back_off(now);
+        if !std::mem::replace(&mut call.cut_off, true) {
+            self.tell(meeting, CallEvent::Connected(false));
+        }
+    }
+
+    /// Opens the Watch stream again.
+    pub(super) fn watch_again(&mut self, meeting: &MeetingAddress) {
+        let Some(call) = self.calls.get_mut(meeting) else { return };
+        if call.watch.is_some() {
+            return;
+        }
+        let (session, next, key_package_ref) = match &call.stage {
+            Stage::Asking(asking) => {
+                (asking.known.session, Sequence(0), asking.key_package_ref.as_bytes().to_vec())
+            }
+            Stage::Inside(inside) => (inside.known.session, after(inside.tip.sequence), Vec::new()),
+            Stage::LookingUp | Stage::Fetching(_) | Stage::Over => return,
+        };
+        call.inbox.clear();
+        let message = api::WatchRequest {
+            meeting_id: id_bytes(meeting.id.as_bytes()),
+            hub: meeting.hub.to_string(),
+            session: session.0,
+            next_sequence: next.0,
+            key_package_ref: key_package_ref.into(),
+        };
+        call.watch = Some(self.out.open(path::WATCH, &message, Stream::Watch { meeting: meeting.clone() }));
+    }
+}
+
+impl Inside {
+    /// Opens a message; gives what is to be told of it, once.
+    fn open(&mut self, entry: &Entry) -> Result<Option<CallEvent>, Error> {
+        let (signed, submission) = view::read(entry)?;
+        self.view.check_author(&signed, &submission)?;
+        let Opened::Message { device, plaintext, .. } = self.member.open(&submission.content)? else {
+            return Ok(None);
+        };
+        if device != submission.device {
+            return Err(Error::HomeServer("a message came under another's name"));
+        }
+        let message = types::Message::decode(plaintext.as_slice())?;
+        if !self.seen.insert((device.clone(), message.message_id.clone())) {
+            return Ok(None);
+        }
+        let policy = self.view.chain.tip();
+        let message_id = message.message_id.as_ref().try_into().map_err(|_| Error::Malformed)?;
+        Ok(match message.body {
+            Some(types::message::Body::Chat(text)) if policy.allows(device.user(), types::Right::Chat) => {
+                let text = text.chars().take(limits::CHAT_CHARACTERS).collect();
+                let (time, sequence) = (entry.header().time, entry.sequence());
+                Some(CallEvent::Chat { from: device, text, message_id, time, sequence })
+            }
+            Some(types::message::Body::Tracks(list)) => {
+                let tracks = list.tracks.into_iter().take(limits::TRACKS_PER_DEVICE).collect();
+                Some(CallEvent::Tracks { device, tracks })
+            }
+            _ => None,
+        })
+    }
+}

@@ -1,0 +1,245 @@
+//! What the device tells a person, or a script.
+
+use std::sync::Arc;
+
+use conclave_proto::{client::v1 as client, types::v1 as types};
+use zeroize::Zeroizing;
+
+use super::command::{MeetingAddress, RequestId};
+use crate::{
+    group::Suite,
+    identity::address::{DeviceUri, Domain, UserAddress},
+    ids::{Epoch, LeafIndex, Sequence},
+    media::frame::EpochKeys,
+    meeting::{
+        link::Link,
+        policy::{Policy, Role},
+    },
+    time::Time,
+};
+
+/// Something a person should know.
+#[derive(Debug)]
+pub enum Event {
+    /// A command came to its end.
+    Done {
+        /// Which.
+        request: RequestId,
+        /// How.
+        result: Result<Done, super::Error>,
+    },
+    /// An invitation came.
+    Invited(Invited),
+    /// An own invitation could not be delivered.
+    Bounced {
+        /// Whom it was for.
+        recipient: String,
+        /// Why.
+        reason: String,
+    },
+    /// Something happened in a meeting.
+    Call {
+        /// Where.
+        meeting: MeetingAddress,
+        /// What.
+        event: CallEvent,
+    },
+}
+
+/// What a command gave.
+#[derive(Debug)]
+pub enum Done {
+    /// Nothing to add.
+    Plain,
+    /// Signed in as this device.
+    SignedIn(DeviceUri),
+    /// How many sessions ended.
+    SignedOut(u32),
+    /// The devices.
+    Devices(Vec<client::DeviceInfo>),
+    /// The new meeting; the link only if a link admits.
+    Created {
+        /// Where it is.
+        meeting: MeetingAddress,
+        /// What to pass on.
+        link: Option<Link>,
+    },
+    /// The meetings.
+    Meetings(Vec<Meeting>),
+    /// How many devices an invitation was sent to.
+    Invited {
+        /// Devices.
+        devices: usize,
+        /// Addresses for which no device is known.
+        unreachable: Vec<UserAddress>,
+    },
+}
+
+/// One of the user's meetings.
+#[derive(Debug, Clone)]
+pub struct Meeting {
+    /// Where it is.
+    pub address: MeetingAddress,
+    /// The title, if this device knows the link secret.
+    pub title: Option<String>,
+    /// The link, if a link admits and this device knows it.
+    pub link: Option<Link>,
+    /// Devices in the room now.
+    pub present: u32,
+    /// Over for good.
+    pub ended: bool,
+}
+
+/// An invitation, opened and verified.
+#[derive(Debug, Clone)]
+pub struct Invited {
+    /// Where to.
+    pub meeting: MeetingAddress,
+    /// Who invites.
+    pub inviter: UserAddress,
+    /// The title.
+    pub title: String,
+    /// Planned start, Unix milliseconds; 0 if none.
+    pub starts_ms: u64,
+    /// The link to the invitee's own server.
+    pub link: Link,
+    /// When it ends.
+    pub expires: Time,
+}
+
+/// Something that happened in a session.
+#[derive(Debug)]
+pub enum CallEvent {
+    /// How the own Join stands.
+    Standing(Standing),
+    /// The own device is in; the first roster follows.
+    Entered {
+        /// The number of the session.
+        session: crate::ids::SessionNumber,
+        /// The suite in force.
+        suite: Suite,
+    },
+    /// Who is in the room, after every change.
+    Roster(Roster),
+    /// Somebody waits for a host.
+    Waiting(DeviceUri),
+    /// Somebody waits no longer.
+    WaitingEnded(DeviceUri),
+    /// Somebody said something.
+    Chat {
+        /// Who.
+        from: DeviceUri,
+        /// What.
+        text: String,
+        /// The author's id of it.
+        message_id: [u8; 16],
+        /// The hub's time.
+        time: Time,
+        /// Its place in the log.
+        sequence: Sequence,
+    },
+    /// The rules changed.
+    Policy(Arc<Policy>),
+    /// What somebody publishes now.
+    Tracks {
+        /// Who.
+        device: DeviceUri,
+        /// All of their tracks.
+        tracks: Vec<types::Track>,
+    },
+    /// New keys for frames.
+    Keys(MediaKeys),
+    /// Somebody was refused at the door.
+    RefusedAttempt {
+        /// The home domain that asked.
+        domain: Domain,
+        /// How often since the last notice.
+        times: u32,
+    },
+    /// The hub took a change back.
+    Voided {
+        /// Who made it.
+        by: DeviceUri,
+    },
+    /// The own server is out of reach, or back.
+    Connected(bool),
+    /// A server misbehaved; the sentence says how.
+    Alarm(String),
+    /// The own device is out.
+    Over(Over),
+}
+
+/// How a Join stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// The hub has it.
+    Asked,
+    /// A host must decide.
+    Waiting,
+}
+
+/// Why a call is over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Over {
+    /// The own device left.
+    Left,
+    /// A host removed it.
+    Removed,
+    /// A host turned it away.
+    Denied,
+    /// The meeting was ended for all.
+    Ended,
+    /// It could not enter; the error says why.
+    Refused(String),
+}
+
+/// Who is in the room.
+#[derive(Debug, Clone)]
+pub struct Roster {
+    /// The epoch.
+    pub epoch: Epoch,
+    /// Everyone, by leaf.
+    pub members: Vec<Member>,
+    /// Six groups of digits to compare aloud, the same for all members (spec: MTG-30).
+    pub verification_code: String,
+}
+
+/// One device in the room.
+#[derive(Debug, Clone)]
+pub struct Member {
+    /// Its leaf.
+    pub leaf: LeafIndex,
+    /// Which device.
+    pub device: DeviceUri,
+    /// What it calls itself, as its organisation certified it.
+    pub display_name: String,
+    /// Its role by the policy.
+    pub role: Role,
+    /// How sure this device is of it.
+    pub verification: Verification,
+    /// Whether it is this device.
+    pub is_self: bool,
+}
+
+/// How sure the own device is of a member's certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verification {
+    /// Certified by its organisation, whose root key is pinned here.
+    Certified,
+    /// As above, but the certificate has run out since it entered.
+    Expired,
+}
+
+/// What the frame worker needs after every change of the group.
+#[derive(Debug)]
+pub struct MediaKeys {
+    /// Keys and leaves of the epoch.
+    pub keys: EpochKeys,
+    /// True if somebody was removed: leave the old key at once.
+    pub at_once: bool,
+    /// The leaves that are gone.
+    pub removed: Vec<LeafIndex>,
+}
+
+/// Bytes that must not be logged.
+pub type Secret = Zeroizing<Vec<u8>>;

@@ -1,0 +1,168 @@
+//! Meetings outside a session: creating, listing, ending, and what the profile keeps of them.
+
+use conclave_proto::{client::v1 as api, types::v1 as types};
+use prost::Message;
+use prost::bytes::Bytes;
+
+use super::{
+    Device, Error,
+    command::{MeetingAddress, NewMeeting, RequestId},
+    event::{Done, Meeting},
+    outbox::Pending,
+    path, stored,
+};
+use crate::{
+    identity::address::Domain,
+    ids::MeetingId,
+    meeting::{
+        self as rules,
+        link::{Link, LinkSecret},
+        policy::{PolicyChain, Rules, sign_change},
+        record::{NewRecord, Record},
+        trust::Trust,
+    },
+    time::Time,
+};
+
+impl Device {
+    pub(super) fn create_meeting(
+        &mut self,
+        now: Time,
+        request: RequestId,
+        new: &NewMeeting,
+    ) -> Result<(), Error> {
+        let secret = LinkSecret::from_bytes(self.random());
+        let nonce = self.random();
+        let account = self.account.as_ref().ok_or(Error::NotSignedIn)?;
+        let mut rules = Rules::for_creator(account.uri.user().clone());
+        rules.lobby = new.lobby;
+        rules.guests_allowed = new.guests;
+        rules.open_domains.extend(new.open_domains.iter().cloned());
+        rules.link_key = new.link.then(|| secret.link_key().public());
+        let (title, starts_ms) = (new.title.clone(), new.starts_ms);
+        let details = types::MeetingDetails { title: title.clone(), starts_ms, length_s: 0 };
+        let new = NewRecord {
+            hub: self.domain.clone(),
+            suite: new.suite,
+            rules,
+            details: Some((details, &secret)),
+            nonce,
+            created: now,
+        };
+        let record = Record::create(new, &self.mls_identity()?)?;
+        let meeting = MeetingAddress { id: record.id(), hub: self.domain.clone() };
+        let kept = stored::Meeting {
+            meeting_id: Bytes::copy_from_slice(meeting.id.as_bytes()),
+            hub: meeting.hub.to_string(),
+            link_secret: secret.as_bytes().to_vec(),
+            token: None,
+            title,
+            starts_ms,
+            record: Some(record.signed().clone()),
+        };
+        self.keep_meeting(meeting.clone(), kept);
+        let message = api::CreateMeetingRequest { record: Some(record.signed().clone()) };
+        self.out.call(path::CREATE_MEETING, &message, Pending::Create { request, meeting });
+        Ok(())
+    }
+
+    pub(super) fn meeting_created(
+        &mut self,
+        request: RequestId,
+        meeting: &MeetingAddress,
+        body: &Bytes,
+    ) -> Result<(), Error> {
+        let answer = api::CreateMeetingResponse::decode(body.clone())?;
+        if MeetingId::parse(&answer.meeting_id)? != meeting.id {
+            return Err(Error::HomeServer("it named the meeting by another id"));
+        }
+        let link = self.meetings.get(meeting).and_then(|kept| self.link(meeting, kept));
+        self.done(request, Ok(Done::Created { meeting: meeting.clone(), link }));
+        Ok(())
+    }
+
+    pub(super) fn meetings_listed(&mut self, request: RequestId, body: &Bytes) -> Result<(), Error> {
+        let answer = api::ListMeetingsResponse::decode(body.clone())?;
+        let meetings = answer.meetings.iter().map(|summary| {
+            let address = MeetingAddress {
+                id: MeetingId::parse(&summary.meeting_id)?,
+                hub: Domain::parse(&summary.hub)?,
+            };
+            let kept = self.meetings.get(&address);
+            Ok(Meeting {
+                title: kept.map(|kept| kept.title.clone()),
+                link: kept.and_then(|kept| self.link(&address, kept)),
+                address,
+                present: summary.present,
+                ended: summary.ended,
+            })
+        });
+        let meetings = meetings.collect::<Result<Vec<_>, Error>>()?;
+        self.done(request, Ok(Done::Meetings(meetings)));
+        Ok(())
+    }
+
+    /// Asks for the record and the policies of a meeting.
+    pub(super) fn look_up_meeting(&mut self, meeting: &MeetingAddress, pending: Pending) {
+        let message = api::LookUpMeetingRequest {
+            meeting_id: Bytes::copy_from_slice(meeting.id.as_bytes()),
+            hub: meeting.hub.to_string(),
+        };
+        self.out.call(path::LOOK_UP_MEETING, &message, pending);
+    }
+
+    /// Ends a meeting that this device is not in.
+    pub(super) fn end_from_outside(
+        &mut self,
+        now: Time,
+        request: RequestId,
+        meeting: &MeetingAddress,
+        body: &Bytes,
+    ) -> Result<(), Error> {
+        let answer = api::LookUpMeetingResponse::decode(body.clone())?;
+        let trust = Trust::Verify(&self.pins);
+        let record = Record::open(answer.record.as_ref().ok_or(Error::Malformed)?, trust)?;
+        if record.id() != meeting.id {
+            return Err(Error::HomeServer("it gave another meeting's record"));
+        }
+        let chain = PolicyChain::verify(&record, &answer.policy_chain, trust, now)?;
+        let mut rules = chain.tip().rules().clone();
+        rules.ended = true;
+        let policy = chain.tip().next(&rules).map_err(rules::Error::from)?;
+        let message = api::ChangePolicyRequest {
+            meeting_id: Bytes::copy_from_slice(meeting.id.as_bytes()),
+            hub: meeting.hub.to_string(),
+            statement: Some(sign_change(meeting.id, &policy, &self.mls_identity()?, now)),
+        };
+        self.out.call(path::CHANGE_POLICY, &message, Pending::ChangedPolicy { request });
+        Ok(())
+    }
+
+    /// Keeps what only this device knows of a meeting.
+    pub(super) fn keep_meeting(&mut self, meeting: MeetingAddress, kept: stored::Meeting) {
+        let key = format!("{}{}@{}", stored::MEETING, meeting.id, meeting.hub);
+        self.out.persist(key, Some(kept.encode_to_vec()));
+        self.meetings.insert(meeting, kept);
+    }
+
+    pub(super) fn restore_meeting(&mut self, value: &[u8]) {
+        let Ok(kept) = stored::Meeting::decode(value) else { return };
+        if let (Ok(id), Ok(hub)) = (MeetingId::parse(&kept.meeting_id), Domain::parse(&kept.hub)) {
+            self.meetings.insert(MeetingAddress { id, hub }, kept);
+        }
+    }
+
+    /// The link by this device's own server, if the meeting has one.
+    pub(super) fn link(&self, meeting: &MeetingAddress, kept: &stored::Meeting) -> Option<Link> {
+        let secret = kept.secret()?;
+        let server = Some(self.domain.clone());
+        Some(Link { server, meeting: meeting.id, hub: meeting.hub.clone(), secret: Some(secret) })
+    }
+}
+
+impl stored::Meeting {
+    /// The link secret, if there is one.
+    pub(super) fn secret(&self) -> Option<LinkSecret> {
+        LinkSecret::parse(&self.link_secret).ok()
+    }
+}

@@ -1,0 +1,65 @@
+//! What a device keeps in its profile. All of it is secret; no key of a session is ever among it (spec: DEV-02).
+
+use conclave_proto::types::v1 as types;
+use prost::bytes::Bytes;
+
+/// Where the account lies.
+pub(super) const ACCOUNT: &str = "account";
+/// Where the pins lie.
+pub(super) const PINS: &str = "pins";
+/// Where the sealing keys lie.
+pub(super) const SEALING: &str = "sealing";
+/// What the places of meetings begin with.
+pub(super) const MEETING: &str = "meeting/";
+
+/// The signed-in device.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct Account {
+    #[prost(bytes = "vec", tag = "1")]
+    pub(super) seed: Vec<u8>,
+    #[prost(string, tag = "2")]
+    pub(super) uri: String,
+    #[prost(bytes = "bytes", repeated, tag = "3")]
+    pub(super) chain: Vec<Bytes>,
+    #[prost(string, tag = "4")]
+    pub(super) token: String,
+    #[prost(uint64, tag = "5")]
+    pub(super) not_before_ms: u64,
+    #[prost(uint64, tag = "6")]
+    pub(super) not_after_ms: u64,
+}
+
+/// The sealing keys, oldest first.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct Sealings {
+    #[prost(message, repeated, tag = "1")]
+    pub(super) keys: Vec<Sealing>,
+}
+
+/// One sealing key.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct Sealing {
+    #[prost(bytes = "vec", tag = "1")]
+    pub(super) seed: Vec<u8>,
+    #[prost(uint64, tag = "2")]
+    pub(super) made_ms: u64,
+}
+
+/// A meeting that this device created or was invited to.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct Meeting {
+    #[prost(bytes = "bytes", tag = "1")]
+    pub(super) meeting_id: Bytes,
+    #[prost(string, tag = "2")]
+    pub(super) hub: String,
+    #[prost(bytes = "vec", tag = "3")]
+    pub(super) link_secret: Vec<u8>,
+    #[prost(message, optional, tag = "4")]
+    pub(super) token: Option<types::DeviceSigned>,
+    #[prost(string, tag = "5")]
+    pub(super) title: String,
+    #[prost(uint64, tag = "6")]
+    pub(super) starts_ms: u64,
+    #[prost(message, optional, tag = "7")]
+    pub(super) record: Option<types::DeviceSigned>,
+}
