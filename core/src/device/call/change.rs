@@ -93,14 +93,14 @@ impl Device {
             match self.try_commit(now, meeting, &wanted) {
                 Ok(true) => return,
                 Ok(false) => {}
-                Err(error) => self.change_failed(wanted, error),
+                Err(error) => self.change_failed(&wanted, error),
             }
         }
     }
 
-    fn change_failed(&mut self, wanted: Wanted, error: Error) {
+    fn change_failed(&mut self, wanted: &Wanted, error: Error) {
         match wanted {
-            Wanted::Rules { request, .. } => self.done(request, Err(error)),
+            Wanted::Rules { request, .. } => self.done(*request, Err(error)),
             Wanted::Ask { .. } => tracing::warn!(%error, "the hub asked for a commit that cannot be made"),
         }
     }
@@ -191,10 +191,10 @@ impl Device {
         match (error.reason, committing.wanted) {
             // Another commit was first; once it is taken in, this one is made anew.
             (types::ErrorReason::WrongEpoch, wanted @ Wanted::Rules { .. }) => {
-                inside.wanted.push_front(wanted)
+                inside.wanted.push_front(wanted);
             }
             (types::ErrorReason::WrongEpoch, Wanted::Ask { .. }) => {}
-            (_, wanted) => self.change_failed(wanted, Error::Api(error)),
+            (_, wanted) => self.change_failed(&wanted, Error::Api(error)),
         }
     }
 

@@ -16,7 +16,7 @@ use crate::{
         pins::Pins,
         signed::{self, Label},
     },
-    ids::{LeafIndex, Sequence, SubmissionId},
+    ids::{LeafIndex, Sequence},
     meeting::{
         self,
         commit_rules::{self, Permitted},
@@ -98,7 +98,8 @@ impl Device {
             Effect::JoinOpen { device, .. }
             | Effect::Denied { device, .. }
             | Effect::JoinLapsed { device, .. } => {
-                if inside.waiting.remove(&device).is_some() {
+                let waited = inside.waiting.remove(&device).is_some();
+                if waited {
                     self.tell(meeting, CallEvent::WaitingEnded(device));
                 }
             }
