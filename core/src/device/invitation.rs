@@ -94,7 +94,8 @@ impl Device {
         if inviting.open.is_empty() {
             let invitations = std::mem::take(&mut inviting.sealed);
             if invitations.is_empty() {
-                return self.invitations_sent(request);
+                self.invitations_sent(request);
+                return Ok(());
             }
             let message = api::SendInvitationsRequest { invitations };
             self.out.call(path::SEND_INVITATIONS, &message, Pending::Invitations { request });
@@ -146,11 +147,10 @@ impl Device {
         })
     }
 
-    pub(super) fn invitations_sent(&mut self, request: RequestId) -> Result<(), Error> {
-        let Some(inviting) = self.inviting.remove(&request) else { return Ok(()) };
+    pub(super) fn invitations_sent(&mut self, request: RequestId) {
+        let Some(inviting) = self.inviting.remove(&request) else { return };
         let result = Done::Invited { devices: inviting.sent_to, unreachable: inviting.unreachable };
         self.done(request, Ok(result));
-        Ok(())
     }
 
     /// Something came on the stream of invitations.
@@ -200,7 +200,7 @@ impl Device {
         let details = types::MeetingDetails::decode(invitation.details)?;
         let title: String = details.title.chars().take(limits::TITLE_CHARACTERS).collect();
         let kept = stored::Meeting {
-            meeting_id: Bytes::copy_from_slice(address.id.as_bytes()),
+            id: Bytes::copy_from_slice(address.id.as_bytes()),
             hub: address.hub.to_string(),
             link_secret: invitation.link_secret.to_vec(),
             token: invitation.token,

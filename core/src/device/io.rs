@@ -101,5 +101,5 @@ pub enum Output {
         value: Option<Secret>,
     },
     /// Tell the person.
-    Event(Event),
+    Event(Box<Event>),
 }

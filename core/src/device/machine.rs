@@ -203,7 +203,10 @@ impl Device {
             Pending::Create { request, meeting } => self.meeting_created(*request, meeting, body),
             Pending::Meetings { request } => self.meetings_listed(*request, body),
             Pending::Users { request, address } => self.user_found(now, *request, address, body),
-            Pending::Invitations { request } => self.invitations_sent(*request),
+            Pending::Invitations { request } => {
+                self.invitations_sent(*request);
+                Ok(())
+            }
             Pending::Acknowledged => Ok(()),
             Pending::LookUpMeeting { meeting } => self.meeting_found(now, meeting, body),
             Pending::LookUpToEnd { request, meeting } => self.end_from_outside(now, *request, meeting, body),
@@ -247,7 +250,7 @@ impl Device {
         match pending {
             Pending::Server { domain } => self.server_not_found(&domain, &error),
             Pending::Submitted { meeting, submission } => {
-                self.submission_refused(now, &meeting, submission, error)
+                self.submission_refused(now, &meeting, submission, error);
             }
             Pending::LookUpMeeting { meeting } => self.look_up_refused(now, &meeting, error),
             pending => self.failed_answer(&pending, Error::Api(error)),
@@ -275,7 +278,7 @@ impl Device {
             Some(Stream::Receive { request: None }) | None => {}
             Some(Stream::Watch { meeting }) => self.watch_ended(now, &meeting, error),
             Some(Stream::Tree { meeting }) => {
-                self.tree_ended(now, &meeting, error);
+                self.tree_ended(now, &meeting, error.as_ref());
                 self.work(now, Work::Call { meeting });
             }
         }

@@ -52,7 +52,7 @@ impl Device {
         let record = Record::create(new, &self.mls_identity()?)?;
         let meeting = MeetingAddress { id: record.id(), hub: self.domain.clone() };
         let kept = stored::Meeting {
-            meeting_id: Bytes::copy_from_slice(meeting.id.as_bytes()),
+            id: Bytes::copy_from_slice(meeting.id.as_bytes()),
             hub: meeting.hub.to_string(),
             link_secret: secret.as_bytes().to_vec(),
             token: None,
@@ -147,7 +147,7 @@ impl Device {
 
     pub(super) fn restore_meeting(&mut self, value: &[u8]) {
         let Ok(kept) = stored::Meeting::decode(value) else { return };
-        if let (Ok(id), Ok(hub)) = (MeetingId::parse(&kept.meeting_id), Domain::parse(&kept.hub)) {
+        if let (Ok(id), Ok(hub)) = (MeetingId::parse(&kept.id), Domain::parse(&kept.hub)) {
             self.meetings.insert(MeetingAddress { id, hub }, kept);
         }
     }

@@ -113,7 +113,7 @@ impl Outbox {
 
     /// Tells the person.
     pub(super) fn event(&mut self, event: Event) {
-        self.queue.push_back(Output::Event(event));
+        self.queue.push_back(Output::Event(Box::new(event)));
     }
 
     /// The next output.

@@ -49,7 +49,7 @@ pub(super) struct Sealing {
 #[derive(Clone, PartialEq, prost::Message)]
 pub(super) struct Meeting {
     #[prost(bytes = "bytes", tag = "1")]
-    pub(super) meeting_id: Bytes,
+    pub(super) id: Bytes,
     #[prost(string, tag = "2")]
     pub(super) hub: String,
     #[prost(bytes = "vec", tag = "3")]

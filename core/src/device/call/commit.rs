@@ -218,9 +218,9 @@ impl Inside {
             return Ok(());
         }
         let leaves = self.member.roster().iter().map(|member| member.leaf);
-        let between = |leaf: &LeafIndex| match committer < own {
-            true => *leaf > committer && *leaf < own,
-            false => *leaf > committer || *leaf < own,
+        let between = |leaf: &LeafIndex| {
+            let (after, before) = (*leaf > committer, *leaf < own);
+            if committer < own { after && before } else { after || before }
         };
         let rank = leaves.filter(between).count();
         let confirm = types::Confirm {

@@ -292,7 +292,7 @@ impl Device {
         &mut self,
         now: Time,
         meeting: &MeetingAddress,
-        error: Option<ApiError>,
+        error: Option<&ApiError>,
     ) {
         let Some(call) = self.calls.get_mut(meeting) else { return };
         let Stage::Fetching(fetching) = &mut call.stage else { return };

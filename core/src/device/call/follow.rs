@@ -27,9 +27,10 @@ impl Device {
     pub(in crate::device) fn watched(&mut self, meeting: &MeetingAddress, message: Bytes) {
         let Some(call) = self.calls.get_mut(meeting) else { return };
         call.connected();
-        match api::WatchResponse::decode(message) {
-            Ok(item) => call.inbox.push_back(item),
-            Err(_) => tracing::warn!("the home server sent something that cannot be decoded"),
+        if let Ok(item) = api::WatchResponse::decode(message) {
+            call.inbox.push_back(item);
+        } else {
+            tracing::warn!("the home server sent something that cannot be decoded");
         }
         if std::mem::take(&mut call.cut_off) {
             self.tell(meeting, CallEvent::Connected(true));
