@@ -2,11 +2,109 @@
 //!
 //! It knows the protocol's messages and the programs' command lines; it links none of their code.
 
+mod claims;
+mod demo;
 mod evidence;
 mod grpc;
 mod mallory;
 mod organisation;
+mod person;
 mod process;
+mod scene;
 mod table;
 
-fn main() {}
+use std::{fs, path::PathBuf, process::ExitCode};
+
+use anyhow::Result;
+use clap::{Args, Parser, Subcommand};
+
+use crate::scene::{Programs, Scene};
+
+/// Runs and judges real servers and clients.
+#[derive(Parser)]
+#[command(name = "conclave-runner")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Starts two organisations and waits for Ctrl-C.
+    Demo(Built),
+    /// Shows the claims and prints claim, evidence and verdict.
+    Check(Check),
+}
+
+/// Where the built programs are.
+#[derive(Args)]
+struct Built {
+    /// `conclave-server`.
+    #[arg(long, value_name = "FILE")]
+    server: PathBuf,
+    /// `conclave`.
+    #[arg(long, value_name = "FILE")]
+    client: PathBuf,
+    /// Where state is kept.
+    #[arg(long, value_name = "DIR")]
+    state: PathBuf,
+    /// Keeps the state of the last run.
+    #[arg(long)]
+    keep: bool,
+}
+
+#[derive(Args)]
+struct Check {
+    #[command(flatten)]
+    built: Built,
+    /// `conclave-server` built with the feature `wiretap`.
+    #[arg(long, value_name = "FILE")]
+    wiretap_conclave_server: PathBuf,
+    /// `conclave` built with the feature `canary`.
+    #[arg(long, value_name = "FILE")]
+    canary_conclave: PathBuf,
+    /// The folder of the clips.
+    #[arg(long, value_name = "DIR")]
+    media: PathBuf,
+    /// Writes the rows as JSON.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Only these claims.
+    claims: Vec<u8>,
+}
+
+fn main() -> ExitCode {
+    let outcome = match Arguments::parse().command {
+        Command::Demo(built) => {
+            demo::run(&built.server, &built.client, &built.state, built.keep).map(|()| true)
+        }
+        Command::Check(check) => run_check(&check),
+    };
+    match outcome {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run_check(check: &Check) -> Result<bool> {
+    let folder = check.built.state.join("check");
+    let _ = fs::remove_dir_all(&folder);
+    let programs = Programs {
+        server: check.built.server.clone(),
+        client: check.built.client.clone(),
+        wiretap_server: check.wiretap_conclave_server.clone(),
+        canary_client: check.canary_conclave.clone(),
+        media: check.media.clone(),
+    };
+    let mut scene = Scene::set_up(&folder, &programs)?;
+    let judged = claims::run(&mut scene, &check.claims);
+    table::print(&judged);
+    if let Some(file) = &check.json {
+        table::write(&judged, "demo", file)?;
+    }
+    Ok(!judged.is_empty() && judged.iter().all(table::Judged::holds))
+}

@@ -3,3 +3,4 @@
 pub(crate) mod media;
 pub(crate) mod network;
 pub(crate) mod secrets;
+pub(crate) mod wiretap;

@@ -9,6 +9,8 @@ use anyhow::{Context, Result};
 pub(crate) struct Destinations {
     /// `connect` and `sendto` and `sendmsg` to `ADDRESS:PORT`.
     pub(crate) internet: BTreeSet<String>,
+    /// Addresses from which something was accepted or received.
+    pub(crate) heard_from: BTreeSet<String>,
     /// Sockets that are no internet sockets, by kind and name.
     pub(crate) local: BTreeSet<String>,
     /// Lines that name an address and were not understood: none is expected.
@@ -23,7 +25,14 @@ pub(crate) fn read(trace: &Path) -> Result<Destinations> {
 
 fn parse(text: &str) -> Destinations {
     let mut destinations = Destinations::default();
-    for line in text.lines().filter(|line| sends(line)) {
+    for line in text.lines() {
+        if hears(line) {
+            let addresses = line.split("sa_family=").skip(1).filter_map(internet);
+            destinations.heard_from.extend(addresses);
+        }
+        if !sends(line) {
+            continue;
+        }
         for address in line.split("sa_family=").skip(1) {
             let family: String =
                 address.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
@@ -45,6 +54,24 @@ fn sends(line: &str) -> bool {
     ["connect(", "sendto(", "sendmsg(", "sendmmsg(", "connect resumed", "sendto resumed", "sendmsg resumed"]
         .iter()
         .any(|call| line.contains(call))
+}
+
+/// Calls that tell who sent something here.
+fn hears(line: &str) -> bool {
+    [
+        "accept(",
+        "accept4(",
+        "recvfrom(",
+        "recvmsg(",
+        "recvmmsg(",
+        "accept resumed",
+        "accept4 resumed",
+        "recvfrom resumed",
+        "recvmsg resumed",
+        "recvmmsg resumed",
+    ]
+    .iter()
+    .any(|call| line.contains(call))
 }
 
 fn internet(address: &str) -> Option<String> {

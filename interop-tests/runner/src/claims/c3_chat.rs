@@ -1,0 +1,58 @@
+//! Chat both ways, in order, once.
+
+use std::time::Duration;
+
+use anyhow::Result;
+
+use crate::{
+    person::{Call, Entry},
+    scene::Scene,
+    table::{Figure, Gathered},
+};
+
+/// Messages in each direction.
+const MESSAGES: usize = 50;
+
+pub(super) fn run(scene: &mut Scene, gathered: &mut Gathered) -> Result<()> {
+    let created = scene.meeting_with_bob("Chat", &[])?;
+    let (mut alice, mut bob) = scene.call(&created, &Entry::default(), &Entry::default())?;
+    for number in 0..MESSAGES {
+        alice.chat(&format!("alice says {number}"))?;
+        bob.chat(&format!("bob says {number}"))?;
+    }
+    let last = MESSAGES - 1;
+    bob.hears(&format!("alice says {last}"), Duration::from_secs(60))?;
+    alice.hears(&format!("bob says {last}"), Duration::from_secs(60))?;
+    for (hearer, author, name) in [(&bob, &scene.alice.address, "alice"), (&alice, &scene.bob.address, "bob")]
+    {
+        let heard = of(hearer, author);
+        let wanted: Vec<String> = (0..MESSAGES).map(|number| format!("{name} says {number}")).collect();
+        let what = format!("{} of {MESSAGES} messages of {name}, in order, once", heard.len());
+        gathered.is(&format!("{name}.in_order"), what, heard == wanted);
+    }
+    let (mine, his) = (order(&alice), order(&bob));
+    let agree = mine.iter().zip(&his).take_while(|(a, b)| a == b).count();
+    let both = mine.len().min(his.len());
+    #[expect(clippy::cast_precision_loss)] // Some tens.
+    gathered.figure("agreed", "messages that both saw at the same place in the log", {
+        Figure::at_least(agree as f64, "", both.min(MESSAGES) as f64)
+    });
+    let increasing = mine.windows(2).all(|pair| pair[0].0 < pair[1].0);
+    gathered.is("sequence", "sequence numbers only grow", increasing);
+    bob.leave()?;
+    alice.leave()
+}
+
+/// What somebody heard of an author, in order.
+pub(super) fn of(hearer: &Call, author: &str) -> Vec<String> {
+    hearer.heard_chat().into_iter().filter(|(from, _)| from == author).map(|(_, text)| text).collect()
+}
+
+/// Sequence and message id of all chat that somebody saw.
+pub(super) fn order(hearer: &Call) -> Vec<(u64, String)> {
+    let chat = hearer.events().into_iter().map(|(_, event)| event).filter(|event| event["event"] == "chat");
+    chat.map(|event| {
+        (event["sequence"].as_u64().unwrap_or(0), event["message_id"].as_str().unwrap_or_default().to_owned())
+    })
+    .collect()
+}

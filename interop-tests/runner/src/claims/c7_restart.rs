@@ -1,0 +1,107 @@
+//! Each server is killed with SIGKILL in mid-meeting and restarted: media resumes within 5 s of the server being back, the log
+//! has no hole and no double, chat sent meanwhile arrives once.
+
+use std::{
+    fs, thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Result, ensure};
+
+use crate::{
+    claims::{c2_media::first_frame, c3_chat},
+    evidence::media,
+    mallory::now_ms,
+    organisation::Start,
+    person::{Call, PATIENCE},
+    scene::{Scene, entry},
+    table::{Figure, Gathered},
+};
+
+/// Media is back within this time of the server being ready.
+const BACK_S: f64 = 5.0;
+/// Longer is not waited for.
+const LIMIT: Duration = Duration::from_secs(30);
+
+pub(super) fn run(scene: &mut Scene, gathered: &mut Gathered) -> Result<()> {
+    let folder = scene.sub("restart")?;
+    let log = |name: &str| folder.join(format!("{name}.frames"));
+    let _ = (fs::remove_file(log("alice")), fs::remove_file(log("bob")));
+    let created = scene.meeting_with_bob("Restart", &[])?;
+    let sending = |name: &str, clip: &str| {
+        let clip = scene.programs.media.join(clip).display().to_string();
+        entry(&["--send-audio", &clip, "--frame-log", &log(name).display().to_string()])
+    };
+    let (mut alice, mut bob) =
+        scene.call(&created, &sending("alice", "speech.ogg"), &sending("bob", "speech-b.ogg"))?;
+    first_frame(&alice, &scene.bob.address, "audio")?;
+    first_frame(&bob, &scene.alice.address, "audio")?;
+    alice.chat("before")?;
+    bob.hears("before", PATIENCE)?;
+
+    for name in ["south", "north"] {
+        let server = if name == "south" { &mut scene.south } else { &mut scene.north };
+        server.kill()?;
+        alice.chat(&format!("alice while {name} is down"))?;
+        bob.chat(&format!("bob while {name} is down"))?;
+        thread::sleep(Duration::from_secs(1));
+        server.start(&Start::default())?;
+        #[expect(clippy::cast_precision_loss)] // Milliseconds of this century.
+        let back = now_ms() as f64;
+        for listener in ["alice", "bob"] {
+            let took = resumed(&log(listener), back)?;
+            let what = format!("{listener} hears again after {name}'s server is back");
+            gathered.figure(&format!("{name}.{listener}.media_s"), what, Figure::at_most(took, "s", BACK_S));
+        }
+        bob.hears(&format!("alice while {name} is down"), LIMIT)?;
+        alice.hears(&format!("bob while {name} is down"), LIMIT)?;
+        let (a, b) = (format!("alice after {name}"), format!("bob after {name}"));
+        alice.chat(&a)?;
+        bob.hears(&a, LIMIT)?;
+        bob.chat(&b)?;
+        alice.hears(&b, LIMIT)?;
+    }
+    everything_once(gathered, &alice, &bob);
+    scene.both_see(&alice, &bob, PATIENCE)?;
+    let code = |call: &Call| call.last("roster").map(|roster| roster["code"].clone());
+    gathered.is("code", "the verification codes still agree", code(&alice) == code(&bob));
+    bob.leave()?;
+    alice.leave()
+}
+
+/// Seconds after `back` at which the first frame came that was sent after `back`.
+fn resumed(log: &std::path::Path, back: f64) -> Result<f64> {
+    let end = Instant::now() + LIMIT;
+    loop {
+        let frames = media::log(log)?;
+        if let Some(frame) = frames.iter().find(|frame| frame.dir == "received" && frame.t_ms > back) {
+            return Ok((frame.t_ms - back) / 1000.0);
+        }
+        ensure!(Instant::now() < end, "no frame came any more");
+        thread::sleep(Duration::from_millis(50));
+    }
+}
+
+fn everything_once(gathered: &mut Gathered, alice: &Call, bob: &Call) {
+    let (mine, his) = (c3_chat::order(alice), c3_chat::order(bob));
+    for (name, order) in [("alice", &mine), ("bob", &his)] {
+        let mut ids: Vec<&String> = order.iter().map(|(_, id)| id).collect();
+        ids.sort_unstable();
+        let before = ids.len();
+        ids.dedup();
+        gathered.is(
+            &format!("{name}.once"),
+            format!("{name} heard each of {before} messages once"),
+            ids.len() == before,
+        );
+        let growing = order.windows(2).all(|pair| pair[0].0 < pair[1].0);
+        gathered.is(&format!("{name}.order"), format!("{name} saw the log's places only grow"), growing);
+    }
+    let common: Vec<_> = mine.iter().filter(|entry| his.iter().any(|other| other.1 == entry.1)).collect();
+    let same = common.iter().all(|entry| his.contains(entry));
+    gathered.is(
+        "log",
+        format!("{} messages have the same place for both", common.len()),
+        same && common.len() >= 9,
+    );
+}
