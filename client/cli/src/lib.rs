@@ -3,7 +3,15 @@
 //! A library beside the binary, so that tests and other test clients can use the parts.
 
 pub mod api;
+pub mod args;
+pub mod call;
 pub mod clock;
+pub mod commands;
+pub mod driver;
 pub mod media;
+pub mod present;
+pub mod profile;
+pub mod screen;
+pub mod terminal;
 #[cfg(test)]
 mod testing;

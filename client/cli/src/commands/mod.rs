@@ -1,0 +1,97 @@
+//! The commands, one file for each group of them.
+
+mod account;
+mod join;
+mod meeting;
+mod remote;
+
+use std::path::Path;
+
+use anyhow::Context;
+use conclave_core::device::{
+    command::{Command as DeviceCommand, Door, MeetingAddress},
+    event::Done,
+};
+use conclave_core::meeting::link::Link;
+
+use crate::{
+    args::{Cli, Command},
+    driver::{self, Driver},
+    present,
+    profile::{self, Profile},
+    screen::{Note, Screen},
+};
+
+/// Does what was asked; true if it ended well. What went wrong has been said by then.
+pub async fn run(cli: Cli) -> bool {
+    let screen = Screen::new(cli.json);
+    match dispatch(cli, screen).await {
+        Ok(ended_well) => ended_well,
+        Err(error) => {
+            screen.say(&failure(&error));
+            false
+        }
+    }
+}
+
+async fn dispatch(cli: Cli, screen: Screen) -> anyhow::Result<bool> {
+    let home = profile::home();
+    if let Command::SignIn(sign_in) = cli.command {
+        return account::sign_in(&home, sign_in, screen).await;
+    }
+    let profile = Profile::open(&home, cli.account)?;
+    match cli.command {
+        Command::SignIn(_) => Ok(false),
+        Command::SignOut { everywhere } => account::sign_out(profile, everywhere, screen).await,
+        Command::Devices { command } => account::devices(profile, command, screen).await,
+        Command::Meeting { command } => meeting::run(profile, command, screen).await,
+        Command::Invitations { follow } => meeting::invitations(profile, follow, screen).await,
+        Command::Join(join) => join::run(profile, join, screen).await,
+        Command::Lobby { .. } | Command::Remove { .. } | Command::Lock { .. } => {
+            remote::run(&profile, cli.command, screen).await
+        }
+    }
+}
+
+/// The error as it is said: with the protocol's reason where there is one.
+fn failure(error: &anyhow::Error) -> Note {
+    match error.downcast_ref::<driver::Error>() {
+        Some(driver::Error::Device(error)) => present::error(error),
+        _ => present::failure("local", &format!("{error:#}")),
+    }
+}
+
+/// A signed-in device, after what it missed.
+fn device(profile: Profile) -> anyhow::Result<Driver> {
+    let address = profile.address().clone();
+    let driver = Driver::new(profile)?;
+    anyhow::ensure!(driver.uri().is_some(), profile::Error::Unknown(address));
+    Ok(driver)
+}
+
+/// Does one command and says what it gave, and what else came meanwhile.
+async fn once(driver: &mut Driver, command: DeviceCommand, screen: Screen) -> anyhow::Result<Done> {
+    Ok(driver.run(command, |event| screen.say(&present::event(&event))).await?)
+}
+
+/// By what a person enters a meeting that was typed as a link or an address.
+fn door(text: &str) -> anyhow::Result<Door> {
+    let link = Link::parse(text).with_context(|| format!("this names no meeting: {text}"))?;
+    Ok(if link.secret.is_some() {
+        Door::Link(link)
+    } else {
+        Door::Address(MeetingAddress { id: link.meeting, hub: link.hub })
+    })
+}
+
+fn address(text: &str) -> anyhow::Result<MeetingAddress> {
+    Ok(match door(text)? {
+        Door::Link(link) => MeetingAddress { id: link.meeting, hub: link.hub },
+        Door::Address(address) => address,
+    })
+}
+
+/// A file that must be there.
+fn readable(path: &Path, what: &str) -> String {
+    format!("cannot send {what} from {}", path.display())
+}

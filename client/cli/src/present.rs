@@ -1,0 +1,331 @@
+//! The device's events in words and in JSON.
+
+use conclave_core::{
+    device::{
+        Error as DeviceError,
+        command::MeetingAddress,
+        event::{CallEvent, Done, Event, Invited, Meeting, Member, Over, Roster, Standing, Verification},
+    },
+    group::suite::Suite,
+    meeting::policy::{Policy, Role},
+};
+use serde_json::{Value, json};
+
+use crate::{media::worker::Report, screen::Note};
+
+/// `ID@HUB`.
+pub fn address(meeting: &MeetingAddress) -> String {
+    format!("{}@{}", meeting.id, meeting.hub)
+}
+
+/// An event that is not a command's end.
+pub fn event(event: &Event) -> Note {
+    match event {
+        Event::Done { result, .. } => match result {
+            Ok(done) => self::done(done),
+            Err(error) => self::error(error),
+        },
+        Event::Invited(invited) => invitation(invited),
+        Event::Bounced { recipient, reason } => Note::new(
+            "bounced",
+            json!({ "recipient": recipient, "reason": reason }),
+            format!("Your invitation to {recipient} could not be delivered: {reason}"),
+        ),
+        Event::Call { meeting, event } => call_event(meeting, event),
+    }
+}
+
+/// What a command gave.
+pub fn done(done: &Done) -> Note {
+    match done {
+        Done::Plain => Note::new("done", json!({ "ok": true }), ""),
+        Done::SignedIn(device) => Note::new(
+            "signed_in",
+            json!({ "device": device.to_string(), "address": device.user().to_string() }),
+            format!("Signed in as {}. This device is {device}.", device.user()),
+        ),
+        Done::SignedOut(ended) => {
+            Note::new("signed_out", json!({ "ended": ended }), format!("Signed out {ended} device(s)."))
+        }
+        Done::Devices(devices) => {
+            let all: Vec<Value> = devices
+                .iter()
+                .map(|d| {
+                    json!({ "device": d.device, "label": d.label, "signed_in_ms": d.signed_in_ms,
+                            "last_seen_ms": d.last_seen_ms, "this_device": d.this_device })
+                })
+                .collect();
+            let lines: Vec<String> = devices
+                .iter()
+                .map(|d| {
+                    format!("{}  {}{}", d.device, d.label, if d.this_device { "  (this one)" } else { "" })
+                })
+                .collect();
+            Note::new("devices", json!({ "devices": all }), lines.join("\n"))
+        }
+        Done::Created { meeting, link } => {
+            let link = link.as_ref().map(ToString::to_string);
+            let text = match &link {
+                Some(link) => format!("Meeting {}\nWhoever has this link gets in:\n{link}", address(meeting)),
+                None => format!("Meeting {}\nNo link admits; invite people by address.", address(meeting)),
+            };
+            Note::new("created", json!({ "meeting": address(meeting), "link": link }), text)
+        }
+        Done::Meetings(all) => meetings(all),
+        Done::Invited { devices, unreachable } => {
+            let nobody: Vec<String> = unreachable.iter().map(ToString::to_string).collect();
+            let mut text = format!("Sent to {devices} device(s).");
+            for address in &nobody {
+                text.push_str(&format!("\nNo device is known for {address}; nothing was sent there."));
+            }
+            Note::new("invited", json!({ "devices": devices, "unreachable": nobody }), text)
+        }
+    }
+}
+
+/// Why something did not work.
+pub fn error(error: &DeviceError) -> Note {
+    let reason = error.reason().as_str_name().trim_start_matches("ERROR_REASON_").to_ascii_lowercase();
+    failure(&reason, &error.to_string())
+}
+
+/// Something that did not work, for a reason of the protocol or of this program.
+pub fn failure(reason: &str, message: &str) -> Note {
+    Note::new(
+        "error",
+        json!({ "ok": false, "reason": reason, "message": message }),
+        format!("Error: {message}"),
+    )
+}
+
+fn meetings(all: &[Meeting]) -> Note {
+    let fields: Vec<Value> = all.iter().map(meeting_fields).collect();
+    let lines: Vec<String> = all.iter().map(meeting_line).collect();
+    let text = if lines.is_empty() { "No meetings yet.".to_owned() } else { lines.join("\n") };
+    Note::new("meetings", json!({ "meetings": fields }), text)
+}
+
+/// One meeting of the list.
+pub fn meeting(meeting: &Meeting) -> Note {
+    Note::new("meeting", meeting_fields(meeting), meeting_line(meeting))
+}
+
+fn meeting_fields(meeting: &Meeting) -> Value {
+    json!({ "meeting": address(&meeting.address), "title": meeting.title, "present": meeting.present,
+            "ended": meeting.ended, "link": meeting.link.as_ref().map(ToString::to_string) })
+}
+
+fn meeting_line(meeting: &Meeting) -> String {
+    let title = meeting.title.as_deref().filter(|title| !title.is_empty()).unwrap_or("(no title)");
+    let state = match (meeting.ended, meeting.present) {
+        (true, _) => "over".to_owned(),
+        (false, 0) => "nobody there".to_owned(),
+        (false, present) => format!("{present} there now"),
+    };
+    let link = meeting.link.as_ref().map(|link| format!("\n  {link}")).unwrap_or_default();
+    format!("{title}, {state}\n  {}{link}", address(&meeting.address))
+}
+
+fn invitation(invited: &Invited) -> Note {
+    let title = if invited.title.is_empty() { "a meeting" } else { &invited.title };
+    Note::new(
+        "invitation",
+        json!({ "meeting": address(&invited.meeting), "inviter": invited.inviter.to_string(), "title": invited.title,
+                "starts_ms": invited.starts_ms, "link": invited.link.to_string(), "expires_ms": invited.expires.as_ms() }),
+        format!("{} invites you to {title}:\n  conclave join '{}'", invited.inviter, invited.link),
+    )
+}
+
+/// Something that happened in a call.
+pub fn call_event(meeting: &MeetingAddress, event: &CallEvent) -> Note {
+    match event {
+        CallEvent::Standing(Standing::Asked) => {
+            Note::new("standing", json!({ "state": "asked" }), "You asked to enter.")
+        }
+        CallEvent::Standing(Standing::Waiting) => {
+            Note::new("standing", json!({ "state": "waiting" }), "A host must let you in; waiting.")
+        }
+        CallEvent::Entered { session, suite } => joined(meeting, session.0, *suite),
+        CallEvent::Roster(roster) => self::roster(roster),
+        CallEvent::Waiting(device) => Note::new(
+            "waiting",
+            json!({ "device": device.to_string(), "address": device.user().to_string() }),
+            format!(
+                "{} waits to be let in:  /admit {}  or  /deny {}",
+                device.user(),
+                device.user(),
+                device.user()
+            ),
+        ),
+        CallEvent::WaitingEnded(device) => Note::new(
+            "waiting_ended",
+            json!({ "device": device.to_string(), "address": device.user().to_string() }),
+            format!("{} waits no longer.", device.user()),
+        ),
+        CallEvent::Chat { from, text, message_id, time, sequence } => Note::new(
+            "chat",
+            json!({ "from": from.user().to_string(), "device": from.to_string(), "text": text,
+                    "message_id": data_encoding::HEXLOWER.encode(message_id), "time_ms": time.as_ms(),
+                    "sequence": sequence.0 }),
+            format!("{}: {text}", from.user()),
+        ),
+        CallEvent::Policy(policy) => self::policy(policy),
+        CallEvent::Tracks { device, tracks } => {
+            let all: Vec<Value> =
+                tracks.iter().map(|t| json!({ "track": t.number, "kind": t.kind })).collect();
+            Note::new("tracks", json!({ "device": device.to_string(), "tracks": all }), "")
+        }
+        CallEvent::Keys(keys) => {
+            Note::new("keys", json!({ "epoch": keys.keys.epoch().0, "at_once": keys.at_once }), "")
+        }
+        CallEvent::RefusedAttempt { domain, times } => Note::new(
+            "refused_attempt",
+            json!({ "domain": domain.to_string(), "times": times }),
+            format!("Somebody of {domain} was refused at the door ({times} time(s))."),
+        ),
+        CallEvent::Voided { by } => Note::new(
+            "voided",
+            json!({ "by": by.to_string() }),
+            format!("A change by {} could not be followed and was taken back.", by.user()),
+        ),
+        CallEvent::Connected(up) => {
+            let text =
+                if *up { "Your server is back." } else { "Your server is out of reach; trying again." };
+            Note::new("connection", json!({ "connected": up }), text)
+        }
+        CallEvent::Alarm(sentence) => {
+            Note::new("alarm", json!({ "message": sentence }), format!("WARNING: {sentence}"))
+        }
+        CallEvent::Over(over) => self::over(over),
+    }
+}
+
+fn joined(meeting: &MeetingAddress, session: u64, suite: Suite) -> Note {
+    let (name, text) = match suite {
+        Suite::Hybrid => ("hybrid", "end-to-end encrypted, also against future quantum computers"),
+        Suite::Classical => ("classical", "end-to-end encrypted, but not against future quantum computers"),
+    };
+    Note::new(
+        "joined",
+        json!({ "meeting": address(meeting), "session": session, "suite": name }),
+        format!("You are in: {text}. Type to chat, /help for more."),
+    )
+}
+
+/// Who is in the room.
+pub fn roster(roster: &Roster) -> Note {
+    let fields: Vec<Value> = roster
+        .members
+        .iter()
+        .map(|member| {
+            json!({ "device": member.device.to_string(), "address": member.device.user().to_string(),
+                    "organisation": member.device.domain().to_string(), "name": member.display_name,
+                    "role": role(member.role), "verification": verification(member), "self": member.is_self,
+                    "leaf": member.leaf.0 })
+        })
+        .collect();
+    let lines: Vec<String> = roster.members.iter().map(member_line).collect();
+    Note::new(
+        "roster",
+        json!({ "epoch": roster.epoch.0, "code": roster.verification_code, "members": fields }),
+        format!("In the room ({}):\n{}", lines.len(), lines.join("\n")),
+    )
+}
+
+/// The code that all members compare.
+pub fn code(roster: &Roster) -> Note {
+    Note::new(
+        "code",
+        json!({ "epoch": roster.epoch.0, "code": roster.verification_code }),
+        format!(
+            "Verification code: {}  (the same for everybody, or somebody listens in)",
+            roster.verification_code
+        ),
+    )
+}
+
+fn member_line(member: &Member) -> String {
+    let marks: Vec<&str> = [
+        Some(role(member.role)).filter(|role| *role != "participant"),
+        Some("you").filter(|_| member.is_self),
+        Some("certificate has run out").filter(|_| member.verification == Verification::Expired),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    let marks = if marks.is_empty() { String::new() } else { format!("  ({})", marks.join(", ")) };
+    let name =
+        if member.display_name.is_empty() { String::new() } else { format!("{}, ", member.display_name) };
+    format!("  {name}{} of {}{marks}", member.device.user(), member.device.domain())
+}
+
+const fn role(role: Role) -> &'static str {
+    match role {
+        Role::Guest => "guest",
+        Role::Participant => "participant",
+        Role::CoHost => "co-host",
+        Role::Host => "host",
+    }
+}
+
+const fn verification(member: &Member) -> &'static str {
+    match member.verification {
+        Verification::Certified => "certified",
+        Verification::Expired => "expired",
+    }
+}
+
+fn policy(policy: &Policy) -> Note {
+    let rules = policy.rules();
+    let banned: Vec<String> = rules.banned.iter().map(ToString::to_string).collect();
+    let hosts: Vec<String> = rules.hosts.iter().map(ToString::to_string).collect();
+    let mut words = Vec::new();
+    words.push(if rules.locked { "locked" } else { "open" });
+    words.push(if rules.lobby { "lobby on" } else { "lobby off" });
+    words.push(if rules.link_key.is_some() { "the link admits" } else { "no link admits" });
+    Note::new(
+        "policy",
+        json!({ "version": policy.version(), "hosts": hosts, "banned": banned, "lobby": rules.lobby,
+                "locked": rules.locked, "ended": rules.ended, "link": rules.link_key.is_some() }),
+        format!("The rules: {}.", words.join(", ")),
+    )
+}
+
+fn over(over: &Over) -> Note {
+    let (name, text) = match over {
+        Over::Left => ("left", "You left.".to_owned()),
+        Over::Removed => ("removed", "A host removed you.".to_owned()),
+        Over::Denied => ("denied", "A host turned you away.".to_owned()),
+        Over::Ended => ("ended", "The meeting was ended for everybody.".to_owned()),
+        Over::Refused(why) => ("refused", format!("You could not enter: {why}")),
+    };
+    Note::new("over", json!({ "reason": name, "message": text }), text)
+}
+
+/// What the media worker tells.
+pub fn media(report: &Report) -> Note {
+    match report {
+        Report::Connected(Ok(())) => Note::new("media", json!({ "state": "connected" }), "Media connected."),
+        Report::Connected(Err(why)) => Note::new(
+            "media",
+            json!({ "state": "disconnected", "message": why }),
+            format!("No media for now ({why}); trying again."),
+        ),
+        Report::FirstFrame { device, track, kind } => Note::new(
+            "media",
+            json!({ "state": "first_frame", "device": device.to_string(), "track": track.0, "kind": kind }),
+            format!("{:?} from {}.", kind, device.user()),
+        ),
+        Report::Recording { device, track, kind, file } => Note::new(
+            "recording",
+            json!({ "device": device.to_string(), "track": track.0, "kind": kind, "file": file }),
+            format!("Recording {} to {}.", device.user(), file.display()),
+        ),
+        Report::Failed(message) => failure("file", message),
+        Report::Finished(statistics) => Note::new(
+            "media",
+            json!({ "state": "finished", "statistics": statistics }),
+            format!("{} frames sent, {} received.", statistics.frames_sent, statistics.frames_received),
+        ),
+    }
+}
