@@ -165,7 +165,7 @@ impl Driver {
                 Output::Persist { key, value } => {
                     self.profile.store(&key, value.as_ref().map(|v| v.as_slice()))?
                 }
-                Output::Event(event) => self.events.push_back(event),
+                Output::Event(event) => self.events.push_back(*event),
             }
         }
         Ok(())
