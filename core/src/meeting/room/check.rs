@@ -257,7 +257,7 @@ impl Room {
             (Some(tracker), wire::commit::Change::Handshake(handshake)) => {
                 let member = self.author(submission, signed, trust)?;
                 if self.unconfirmed.len() >= limits::UNCONFIRMED_COMMITS {
-                    return Err(Error::TooDeep.into());
+                    return Err(Error::TooDeep.into()); // LOG-18
                 }
                 let (staged, contents) = tracker.stage(&handshake)?;
                 if contents.committer != member.leaf {
