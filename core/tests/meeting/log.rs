@@ -247,7 +247,7 @@ fn log_01_entries_of_one_group_that_follow_one_another_share_a_head() {
         let sealed = world.devices[BOB].member.as_mut().unwrap().seal(&[text]).unwrap();
         let submission = world.signed(BOB, Kind::Message, sealed);
         let ticket = world.ticket();
-        let input = conclave_core::meeting::hub::Input::Submit {
+        let input = hub::Input::Submit {
             ticket,
             from: world.south.domain().clone(),
             submission,
