@@ -9,6 +9,7 @@ pub mod media;
 pub mod meeting;
 pub mod mutate;
 pub mod nested;
+pub mod wire;
 
 /// What a target made of an input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,5 +42,5 @@ pub struct Target {
 
 /// Every target.
 pub fn targets() -> Vec<Target> {
-    [identity::TARGETS, group::TARGETS, media::TARGETS, meeting::TARGETS].concat()
+    [identity::TARGETS, group::TARGETS, media::TARGETS, meeting::TARGETS, wire::TARGETS].concat()
 }

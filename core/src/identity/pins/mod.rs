@@ -128,7 +128,9 @@ impl Pins {
         descriptor.check_valid_at(now)?;
         let change = self.judge(&descriptor, signed)?;
         if change != Change::Same {
-            self.approved.remove(&descriptor.domain);
+            if self.approved.get(&descriptor.domain) == Some(&descriptor.root.fingerprint()) {
+                self.approved.remove(&descriptor.domain);
+            }
             self.pinned.insert(descriptor.domain.clone(), Pin { descriptor, signed: signed.clone() });
         }
         Ok(change)

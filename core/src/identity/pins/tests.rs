@@ -111,6 +111,8 @@ fn idn_18_a_person_may_approve_a_root() {
     let mut pins = pinned(&[signed("north.example", 10, 5)]);
     pins.approve(domain("north.example"), key(20).public().fingerprint());
     assert!(matches!(refuses(&pins, &signed("north.example", 30, 6), NOW), Error::SecondRoot { .. }));
+    // Until it comes, the old root goes on and does not use the approval up.
+    assert_eq!(pins.accept(&signed("north.example", 10, 6), NOW), Ok(Change::Newer));
     assert_eq!(pins.accept(&signed("north.example", 20, 1), NOW), Ok(Change::RootRotated));
     // The approval is used up.
     assert!(matches!(refuses(&pins, &signed("north.example", 10, 9), NOW), Error::SecondRoot { .. }));
