@@ -67,7 +67,8 @@ impl World {
     }
 }
 
-fn server_key() -> SigningKey {
+/// The server key of every fixture's descriptor, under the id `k1`.
+pub(crate) fn server_key() -> SigningKey {
     SigningKey::from_seed(&[21; 32])
 }
 
@@ -75,7 +76,8 @@ fn sealing_pair() -> SealingKeyPair {
     SealingKeyPair::from_seed(Suite::Classical, &[22; 32]).expect("a seed makes a key")
 }
 
-fn descriptor(of: &Organisation) -> SignedDescriptor {
+/// An organisation's honest descriptor.
+pub(crate) fn descriptor(of: &Organisation) -> SignedDescriptor {
     let old_root = SigningKey::from_seed(&[20; 32]);
     let descriptor = Descriptor {
         domain: of.domain().clone(),

@@ -9,6 +9,7 @@ pub mod media;
 pub mod meeting;
 pub mod mutate;
 pub mod nested;
+pub mod session;
 pub mod wire;
 
 /// What a target made of an input.
@@ -42,5 +43,6 @@ pub struct Target {
 
 /// Every target.
 pub fn targets() -> Vec<Target> {
-    [identity::TARGETS, group::TARGETS, media::TARGETS, meeting::TARGETS, wire::TARGETS].concat()
+    [identity::TARGETS, group::TARGETS, media::TARGETS, meeting::TARGETS, session::TARGETS, wire::TARGETS]
+        .concat()
 }

@@ -1,6 +1,8 @@
 //! Every message that peers and devices decode, whatever is made of it afterwards.
 
-use conclave_proto::{client::v1 as client, federation::v1 as federation, relay::v1 as relay, types::v1 as types};
+use conclave_proto::{
+    client::v1 as client, federation::v1 as federation, relay::v1 as relay, types::v1 as types,
+};
 use prost::Message;
 
 use crate::{Target, Verdict};
@@ -55,7 +57,8 @@ fn honest_protobuf() -> Vec<Vec<u8>> {
     };
     let server =
         types::ServerSigned { signed: Some(signed), domain: "north.example".into(), key_id: "k1".into() };
-    let entry = types::Entry { header: vec![5; 40].into(), content: vec![6; 50].into(), ..Default::default() };
+    let entry =
+        types::Entry { header: vec![5; 40].into(), content: vec![6; 50].into(), ..Default::default() };
     let batch = client::LogBatch { entries: vec![entry.clone(), entry.clone()], head: Some(server.clone()) };
     let standing = client::Standing {
         state: client::StandingState::Entered.into(),
