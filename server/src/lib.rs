@@ -6,6 +6,7 @@ pub mod account;
 pub mod clock;
 pub mod config;
 pub mod federation;
+pub mod media;
 pub mod meeting;
 pub mod random;
 pub mod refusal;
