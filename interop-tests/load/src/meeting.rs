@@ -17,17 +17,17 @@ use conclave_core::{
     },
 };
 use conclave_proto::{client::v1 as api, types::v1 as types};
-use futures::{Stream, StreamExt};
+use futures::StreamExt;
 use prost::Message;
 use sha2::Digest;
 
-use crate::person::{Person, now, random};
+use crate::person::{Items, Person, now, random};
 
 const WATCH: &str = "/conclave.client.v1.MeetingService/Watch";
 const SUBMIT: &str = "/conclave.client.v1.MeetingService/Submit";
 
 /// What comes on a Watch stream.
-pub(crate) type Watch = Box<dyn Stream<Item = Result<api::WatchResponse>> + Send + Unpin>;
+pub(crate) type Watch = Items<api::WatchResponse>;
 
 /// Where a session is.
 #[derive(Clone)]
@@ -123,7 +123,7 @@ async fn ask(person: &Person, place: &Place) -> Result<Asking> {
         next_sequence: 0,
         key_package_ref: Bytes::copy_from_slice(joiner.key_package_ref().as_bytes()),
     };
-    let watch = Box::new(person.open(WATCH, &request).await?);
+    let watch = person.open(WATCH, &request).await?;
     Ok(Asking { joiner, watch })
 }
 

@@ -24,6 +24,9 @@ use prost::Message;
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng, SeedableRng};
 
+/// The messages of a server stream.
+pub(crate) type Items<A> = Box<dyn Stream<Item = Result<A>> + Send + Unpin>;
+
 /// A signed-in device.
 pub(crate) struct Person {
     api: Api,
@@ -75,16 +78,16 @@ impl Person {
         &self,
         path: &'static str,
         request: &impl Message,
-    ) -> Result<impl Stream<Item = Result<A>> + Unpin + use<A>> {
+    ) -> Result<Items<A>> {
         let stream = self.api.open(path, request.encode_to_vec().into()).await.context(path)?;
-        Ok(stream.map(|item| Ok(A::decode(item?)?)))
+        Ok(Box::new(stream.map(|item| Ok(A::decode(item?)?))))
     }
 }
 
 /// Fresh randomness.
 pub(crate) fn random<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
-    rand_chacha::ChaCha20Rng::from_seed(seed()).fill_bytes(&mut bytes);
+    ChaCha20Rng::from_seed(seed()).fill_bytes(&mut bytes);
     bytes
 }
 
