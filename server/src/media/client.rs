@@ -44,6 +44,7 @@ pub(super) struct Source {
 }
 
 /// One device's connection.
+#[allow(clippy::struct_excessive_bools)] // Independent marks, not states of one thing.
 pub(super) struct Client {
     pub(super) id: ClientId,
     pub(super) device: DeviceUri,
@@ -206,8 +207,8 @@ impl Client {
     }
 
     /// Asks the device for a key frame of one of its tracks.
-    pub(super) fn request_key_frame(&mut self, track: &Track, layer: Layer) {
-        let Some(mid) = self.published.iter().find(|published| published.track == *track).map(|p| p.mid)
+    pub(super) fn request_key_frame(&mut self, track: Track, layer: Layer) {
+        let Some(mid) = self.published.iter().find(|published| published.track == track).map(|p| p.mid)
         else {
             return;
         };
@@ -281,7 +282,9 @@ fn payload_type(rtc: &Rtc, mid: Mid, codec: Codec) -> Option<Pt> {
         Codec::Vp8 => str0m::format::Codec::Vp8,
     };
     let mut params = rtc.codec_config().params().iter();
-    params.find(|params| params.spec().codec == wanted && offered.contains(&params.pt())).map(|p| p.pt())
+    params
+        .find(|params| params.spec().codec == wanted && offered.contains(&params.pt()))
+        .map(str0m::format::PayloadParams::pt)
 }
 
 #[cfg(test)]

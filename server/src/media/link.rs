@@ -39,6 +39,9 @@ pub(super) struct Remote {
     pub(super) incoming: Incoming,
 }
 
+/// What a device may have announced: its leaf, and its tracks with the numbers of their layers.
+pub(super) type Acceptable = BTreeMap<DeviceUri, (LeafIndex, Vec<(Track, Vec<u32>)>)>;
+
 /// One session's part of a relay link.
 #[derive(Debug)]
 pub(super) struct SessionLink {
@@ -148,11 +151,8 @@ impl SessionLink {
     }
 
     /// The tracks of the other side's last list that it may announce: those of its own devices in the session (spec: MED-24).
-    pub(super) fn acceptable(
-        &self,
-        roster: &HashMap<DeviceUri, LeafIndex>,
-    ) -> BTreeMap<DeviceUri, (LeafIndex, Vec<(Track, Vec<u32>)>)> {
-        let mut devices: BTreeMap<DeviceUri, (LeafIndex, Vec<(Track, Vec<u32>)>)> = BTreeMap::new();
+    pub(super) fn acceptable(&self, roster: &HashMap<DeviceUri, LeafIndex>) -> Acceptable {
+        let mut devices = Acceptable::new();
         for announced in self.heard.iter().take(TRACKS) {
             let Ok(device) = DeviceUri::parse(&announced.device) else { continue };
             let Some(track) = announced.track.as_ref().and_then(|track| Track::try_from(track).ok()) else {
@@ -173,5 +173,113 @@ impl SessionLink {
     pub(super) fn release(&mut self) {
         self.handle.share(self.wanted.len(), 0);
         self.wanted.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)] // Tests may panic.
+    use std::sync::Arc;
+
+    use conclave_core::{
+        identity::address::Domain,
+        ids::{MeetingId, SessionNumber},
+        media::{
+            Kind,
+            router::{ClientId, LinkId, Origin, Router},
+        },
+    };
+    use conclave_proto::relay::v1::RelayMessage;
+    use tokio::sync::mpsc;
+
+    use super::*;
+
+    fn link(domain: &str) -> (SessionLink, mpsc::UnboundedReceiver<RelayMessage>) {
+        let (control, said) = mpsc::unbounded_channel();
+        let handle = LinkHandle {
+            id: LinkId(1),
+            domain: Domain::parse(domain).unwrap(),
+            largest: Arc::new(1_200.into()),
+            control,
+            datagrams: mpsc::channel(1).0,
+            last_stream: Arc::default(),
+            subscribed: Arc::default(),
+        };
+        (SessionLink::new(handle, Vec::new()), said)
+    }
+
+    fn device(domain: &str, number: u32) -> DeviceUri {
+        DeviceUri::parse(&format!("conclave://{domain}/u/d{number}/d/0000000000000001")).unwrap()
+    }
+
+    fn camera(number: u32) -> Track {
+        Track { number: TrackNumber(number), kind: Kind::Video, codec: Codec::Vp8, layers: 3 }
+    }
+
+    const KEY: SessionKey = SessionKey { meeting: MeetingId::from_bytes([1; 32]), session: SessionNumber(1) };
+
+    #[test]
+    fn med_23_r16_a_link_is_not_made_to_carry_everything() {
+        let mut router = Router::new();
+        for number in 0..500 {
+            let client = ClientId(number);
+            router.connect(client, device("north.example", number), &[]);
+            router.publish(Origin::Client(client), &device("north.example", number), &[camera(1)]);
+        }
+        let (mut link, mut said) = link("south.example");
+        link.announce(KEY, router.own_tracks());
+        let Some(Message::Announce(announce)) = said.try_recv().unwrap().message else { unreachable!() };
+        let all: Vec<u32> = announce.tracks.iter().flat_map(|track| track.stream_ids.clone()).collect();
+        assert_eq!(all.len(), 1_500);
+        assert_eq!(link.subscribed(&all).len(), 128);
+        assert_eq!(link.subscribed(&[all[0], all[0], u32::MAX]).len(), 1);
+        // Other sessions have used the link up.
+        link.handle.share(0, 1_023);
+        assert_eq!(link.subscribed(&all).len(), 1);
+        link.release();
+        assert_eq!(link.handle.share(1_023, 2_000), 1_024);
+    }
+
+    #[test]
+    fn nothing_is_announced_or_subscribed_twice() {
+        let mut router = Router::new();
+        router.connect(ClientId(1), device("north.example", 1), &[]);
+        let (mut link, mut said) = link("south.example");
+        link.announce(KEY, router.own_tracks());
+        link.subscribe(KEY, &BTreeSet::new());
+        assert!(said.try_recv().is_err(), "nothing to say");
+        router.publish(Origin::Client(ClientId(1)), &device("north.example", 1), &[camera(1)]);
+        link.announce(KEY, router.own_tracks());
+        link.announce(KEY, router.own_tracks());
+        assert!(said.try_recv().is_ok());
+        assert!(said.try_recv().is_err());
+        router.publish(Origin::Client(ClientId(1)), &device("north.example", 1), &[]);
+        link.announce(KEY, router.own_tracks());
+        assert!(said.try_recv().is_ok(), "an end is said too");
+    }
+
+    #[test]
+    fn med_24_a_peer_speaks_for_its_own_devices_in_the_session_only() {
+        let announced = |device: &DeviceUri, number, streams| AnnouncedTrack {
+            device: device.to_string(),
+            track: Some((&camera(number)).into()),
+            stream_ids: streams,
+        };
+        let (own, foreign, absent) =
+            (device("south.example", 1), device("north.example", 2), device("south.example", 3));
+        let roster = HashMap::from([(own.clone(), LeafIndex(4)), (foreign.clone(), LeafIndex(5))]);
+        let (mut link, _said) = link("south.example");
+        link.heard = vec![
+            announced(&own, 1, vec![1, 2, 3]),
+            announced(&own, 2, vec![4]),
+            announced(&foreign, 1, vec![5, 6, 7]),
+            announced(&absent, 1, vec![8, 9, 10]),
+        ];
+        let acceptable = link.acceptable(&roster);
+        let tracks: Vec<_> = acceptable.values().flat_map(|(_, tracks)| tracks).collect();
+        assert_eq!(tracks, [&(camera(1), vec![1, 2, 3])]);
+
+        link.heard = (0..40).map(|n| announced(&own, n, vec![3 * n, 3 * n + 1, 3 * n + 2])).collect();
+        assert_eq!(link.acceptable(&roster)[&own].1.len(), TRACKS_PER_DEVICE);
     }
 }

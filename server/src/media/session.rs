@@ -223,7 +223,7 @@ impl Session {
 
     fn event(&mut self, work: &mut Work<'_>, id: ClientId, event: Event) {
         match event {
-            Event::RtpPacket(packet) => self.from_client(work, id, packet),
+            Event::RtpPacket(packet) => self.take_from_client(work, id, packet),
             Event::Connected => {
                 if let Some(client) = self.clients.get_mut(&id) {
                     client.connected = true;
@@ -245,7 +245,7 @@ impl Session {
     }
 
     /// An RTP packet of one of this server's devices.
-    fn from_client(&mut self, work: &mut Work<'_>, id: ClientId, packet: RtpPacket) {
+    fn take_from_client(&mut self, work: &mut Work<'_>, id: ClientId, packet: RtpPacket) {
         work.counters.rtp_in.more();
         let Some(client) = self.clients.get_mut(&id) else { return };
         let leaf = client.leaf;
@@ -272,7 +272,12 @@ impl Session {
     }
 
     /// A datagram of another server.
-    pub(super) fn from_link(&mut self, work: &mut Work<'_>, link: LinkId, datagram: super::relay::Datagram) {
+    pub(super) fn take_from_link(
+        &mut self,
+        work: &mut Work<'_>,
+        link: LinkId,
+        datagram: super::relay::Datagram,
+    ) {
         let Some(session_link) = self.links.get_mut(&link) else { return };
         let Some(remote) = session_link.remotes.get_mut(&datagram.stream) else {
             return work.counters.relay_dropped.more();
@@ -397,7 +402,7 @@ impl Session {
         match routed.origin {
             Origin::Client(id) => {
                 if let Some(client) = self.clients.get_mut(&id) {
-                    client.request_key_frame(&routed.track, layer);
+                    client.request_key_frame(routed.track, layer);
                     client.unsent = true;
                     list(&mut self.listed, client);
                 }

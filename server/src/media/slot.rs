@@ -112,15 +112,15 @@ mod tests {
         Packet { sequence, timestamp, marker: true, level: None, payload: payload.into() }
     }
 
-    fn filling(track: u32) -> Option<Filling> {
-        Some(Filling { track: TrackId(track), layer: Layer::BASE })
+    fn filling(track: u32) -> Filling {
+        Filling { track: TrackId(track), layer: Layer::BASE }
     }
 
     #[test]
     fn med_16_a_slot_is_one_stream_and_starts_with_a_key_frame() {
         let start = Instant::now();
         let mut slot = Slot::new("0".into(), Medium::Video);
-        slot.fill(filling(1));
+        slot.fill(Some(filling(1)));
         assert!(slot.waits_for_key_frame());
         assert_eq!(slot.rewrite(start, Codec::Vp8, &packet(70_000, 5, DELTA)), None);
         assert_eq!(slot.rewrite(start, Codec::Vp8, &packet(70_001, 90_005, KEY)), Some((1, 90_005)));
@@ -129,7 +129,7 @@ mod tests {
         assert_eq!(slot.rewrite(start, Codec::Vp8, &packet(70_002, 90_005, DELTA)), Some((2, 90_005)));
         assert_eq!(slot.rewrite(start, Codec::Vp8, &packet(70_000, 5, DELTA)), None, "before the beginning");
 
-        slot.fill(filling(2));
+        slot.fill(Some(filling(2)));
         let later = start + Duration::from_secs(1);
         assert_eq!(slot.rewrite(later, Codec::Vp8, &packet(9, 7, DELTA)), None);
         assert_eq!(slot.rewrite(later, Codec::Vp8, &packet(10, 7, KEY)), Some((4, 183_005)));
@@ -139,7 +139,7 @@ mod tests {
     #[test]
     fn sound_starts_with_any_packet() {
         let mut slot = Slot::new("0".into(), Medium::Audio);
-        slot.fill(filling(1));
+        slot.fill(Some(filling(1)));
         assert_eq!(slot.rewrite(Instant::now(), Codec::Opus, &packet(3, 9, &[1])), Some((1, 9)));
     }
 }

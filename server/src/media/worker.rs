@@ -186,7 +186,7 @@ impl Worker {
             let key = datagram.as_ref().and_then(|d| self.streams.get(&(link, d.stream))).copied();
             match (datagram, key) {
                 (Some(datagram), Some(key)) => {
-                    self.with_session(key, |session, work| session.from_link(work, link, datagram));
+                    self.with_session(key, |session, work| session.take_from_link(work, link, datagram));
                     if !touched.contains(&key) {
                         touched.push(key);
                     }

@@ -115,8 +115,8 @@ impl Device {
             offer: offer.to_sdp_string(),
             tracks,
         };
-        let opened = media.open(request).await.unwrap();
-        rtc.sdp_api().accept_answer(pending, SdpAnswer::from_sdp_string(&opened.answer).unwrap()).unwrap();
+        let answered = media.open(request).await.unwrap();
+        rtc.sdp_api().accept_answer(pending, SdpAnswer::from_sdp_string(&answered.answer).unwrap()).unwrap();
 
         let mut sealer = Sealer::new();
         let mut opener = Opener::new();
@@ -138,7 +138,7 @@ impl Device {
             started: None,
         };
         let worker = thread::spawn(move || running.run(&stop));
-        (opened, worker)
+        (answered, worker)
     }
 }
 
@@ -216,15 +216,11 @@ impl Running {
                         Err(_) => self.diary.not_opened += 1,
                     }
                 }
-                Ok(Output::Event(Event::Closed)) => {
+                Ok(Output::Event(Event::Closed)) | Err(_) => {
                     self.diary.is_over = true;
                     return Instant::now();
                 }
                 Ok(Output::Event(_)) => {}
-                Err(_) => {
-                    self.diary.is_over = true;
-                    return Instant::now();
-                }
             }
         }
     }

@@ -46,9 +46,9 @@ impl Incoming {
         };
         let (_, parts) = self.waiting.get_mut(at)?;
         // The last fragment says how many there are; until it is there one more is missing.
-        let least = if last { place + 1 } else { place + 2 };
-        if parts.len() < least {
-            parts.resize(least, None);
+        let needed = if last { place + 1 } else { place + 2 };
+        if parts.len() < needed {
+            parts.resize(needed, None);
         }
         *parts.get_mut(place)? = Some(part);
         if parts.iter().any(Option::is_none) {
