@@ -149,7 +149,7 @@ async fn signing_out_ends_the_session_and_forgets_the_sealing_key() {
     assert_eq!(north.sessions.caller(here.token.reveal(), NOW).await, Err(Error::NoSession));
     assert_eq!(north.devices.publish_sealing_key(&caller, &published).await, Err(Error::NoSession));
     assert!(north.sessions.caller(there.token.reveal(), NOW).await.is_ok());
-    assert_eq!(north.devices.sign_out_everywhere("alice").await, Ok(1));
+    assert_eq!(north.devices.sign_out_everywhere(&address("alice")).await, Ok(1));
     assert_eq!(north.sessions.caller(there.token.reveal(), NOW).await, Err(Error::NoSession));
 }
 

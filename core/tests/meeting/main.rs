@@ -7,6 +7,5 @@ mod log;
 mod path;
 mod policy;
 mod restart;
-mod vectors;
 mod void;
 mod world;

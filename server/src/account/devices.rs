@@ -26,7 +26,7 @@ use super::{
 use crate::{
     config::Limits,
     random,
-    store::{self, Batch, Shared, schema},
+    store::{self, Batch, Shared, Store, schema},
 };
 
 const LABEL_CHARACTERS: usize = 64;
@@ -189,18 +189,12 @@ impl Devices {
 
     /// The devices of a user, by when they signed in.
     pub async fn list(&self, user: &str) -> Result<Vec<Device>> {
-        let range = schema::devices(user).range();
-        // Expired ones go only when another signs in, so there may be more than the limit.
-        let found = schema::list::<Device>(&*self.store, range, usize::MAX).await?;
-        let mut devices: Vec<_> = found.into_iter().map(|(_, device)| device).collect();
-        devices.sort_by_key(|device| device.signed_in_ms);
-        Ok(devices)
+        list(&*self.store, user).await
     }
 
     /// One device.
     pub async fn find(&self, device: &DeviceUri) -> Result<Option<Device>> {
-        let key = schema::device(device.user().name(), device.device());
-        Ok(schema::read(&*self.store, &key).await?)
+        find(&*self.store, device).await
     }
 
     /// Writes down that a device was heard of; seldom, and never in the way of its call.
@@ -237,32 +231,54 @@ impl Devices {
 
     /// Ends one device's session and forgets the device.
     pub async fn sign_out(&self, user: &UserAddress, device: &DeviceUri) -> Result<()> {
-        if device.user() != user {
-            return Err(Error::NoDevice);
-        }
-        loop {
-            let found = self.find(device).await?.ok_or(Error::NoDevice)?;
-            match self.store.apply(ending(user.name(), &found)?).await {
-                Err(store::Error::Changed) => {}
-                done => return Ok(done?),
-            }
-        }
+        sign_out(&*self.store, user, device).await
     }
 
     /// Ends all sessions of a user; answers how many.
-    pub async fn sign_out_everywhere(&self, user: &str) -> Result<u32> {
-        let address = self.accounts.address(user)?;
-        let mut ended = 0;
-        for device in self.list(user).await? {
-            let device = DeviceUri::parse(&device.uri).map_err(|_| Error::Bug("a stored device"))?;
-            match self.sign_out(&address, &device).await {
-                Ok(()) => ended += 1,
-                Err(Error::NoDevice) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(ended)
+    pub async fn sign_out_everywhere(&self, user: &UserAddress) -> Result<u32> {
+        sign_out_everywhere(&*self.store, user).await
     }
+}
+
+/// The devices of a user, by when they signed in.
+pub async fn list(store: &dyn Store, user: &str) -> Result<Vec<Device>> {
+    // Expired ones go only when another signs in, so there may be more than the limit.
+    let found = schema::list::<Device>(store, schema::devices(user).range(), usize::MAX).await?;
+    let mut devices: Vec<_> = found.into_iter().map(|(_, device)| device).collect();
+    devices.sort_by_key(|device| device.signed_in_ms);
+    Ok(devices)
+}
+
+/// Ends all sessions of a user; answers how many.
+pub async fn sign_out_everywhere(store: &dyn Store, user: &UserAddress) -> Result<u32> {
+    let mut ended = 0;
+    for device in list(store, user.name()).await? {
+        let device = DeviceUri::parse(&device.uri).map_err(|_| Error::Bug("a stored device"))?;
+        match sign_out(store, user, &device).await {
+            Ok(()) => ended += 1,
+            Err(Error::NoDevice) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(ended)
+}
+
+async fn sign_out(store: &dyn Store, user: &UserAddress, device: &DeviceUri) -> Result<()> {
+    if device.user() != user {
+        return Err(Error::NoDevice);
+    }
+    loop {
+        let found = find(store, device).await?.ok_or(Error::NoDevice)?;
+        match store.apply(ending(user.name(), &found)?).await {
+            Err(store::Error::Changed) => {}
+            done => return Ok(done?),
+        }
+    }
+}
+
+async fn find(store: &dyn Store, device: &DeviceUri) -> Result<Option<Device>> {
+    let key = schema::device(device.user().name(), device.device());
+    Ok(schema::read(store, &key).await?)
 }
 
 /// That the sealing key is signed by the device's key and names the device.

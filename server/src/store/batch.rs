@@ -94,9 +94,9 @@ pub struct Range {
 }
 
 impl Range {
-    /// Every key.
-    pub const fn all() -> Self {
-        Self { start: Bound::Unbounded, end: Bound::Unbounded, backward: false }
+    /// Every key; the store's own, which begin with a zero, are not among them.
+    pub fn all() -> Self {
+        Self { start: Bound::Included(vec![1]), end: Bound::Unbounded, backward: false }
     }
 
     /// Every key that begins so.

@@ -6,9 +6,6 @@
 
 use std::{
     collections::HashMap,
-    fs::OpenOptions,
-    io::{Read as _, Write as _},
-    os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
     path::Path,
     sync::{
         Arc, PoisonError, RwLock,
@@ -20,10 +17,9 @@ use aws_lc_rs::{
     aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey},
     hkdf,
 };
-use data_encoding::HEXLOWER;
 use zeroize::Zeroizing;
 
-use crate::random;
+use crate::{random, secret_file};
 
 const VERSION: u8 = 1;
 const SALT: usize = 8;
@@ -33,20 +29,6 @@ pub(super) const TAG: usize = 16;
 const HEADER: usize = 1 + SALT + NONCE;
 const VALUES_PER_SALT: u32 = 1 << 28;
 const REMEMBERED_SALTS: usize = 1024;
-
-/// Why the key file cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum KeyFileError {
-    /// It cannot be read or written.
-    #[error("the store's key file {0} cannot be used: {1}")]
-    Io(String, std::io::Error),
-    /// Others may read it.
-    #[error("the store's key file {0} can be read by others: run `chmod 600 {0}`")]
-    Open(String),
-    /// It does not hold a key.
-    #[error("the store's key file {0} does not hold 64 hexadecimal digits")]
-    Form(String),
-}
 
 /// A value does not open: it was damaged, or sealed for another key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -68,27 +50,14 @@ impl DataKey {
         Self(Zeroizing::new(random::bytes()))
     }
 
-    /// Reads it from a file that only its owner may read.
-    pub fn read(path: &Path) -> Result<Self, KeyFileError> {
-        let name = path.display().to_string();
-        let io = |error| KeyFileError::Io(path.display().to_string(), error);
-        let mut file = std::fs::File::open(path).map_err(io)?;
-        if file.metadata().map_err(io)?.permissions().mode() & 0o077 != 0 {
-            return Err(KeyFileError::Open(name));
-        }
-        let mut text = Zeroizing::new(String::new());
-        file.read_to_string(&mut text).map_err(io)?;
-        let bytes = HEXLOWER.decode(text.trim().as_bytes()).map(Zeroizing::new);
-        let bytes = bytes.map_err(|_| KeyFileError::Form(name.clone()))?;
-        bytes.as_slice().try_into().map(Self::from_bytes).map_err(|_| KeyFileError::Form(name))
+    /// Reads it from its file.
+    pub fn read(path: &Path) -> Result<Self, secret_file::Error> {
+        secret_file::read(path).map(Self)
     }
 
-    /// Writes it to a new file that only its owner may read.
-    pub fn write_new(&self, path: &Path) -> Result<(), KeyFileError> {
-        let io = |error| KeyFileError::Io(path.display().to_string(), error);
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(io)?;
-        let text = Zeroizing::new(HEXLOWER.encode(&*self.0) + "\n");
-        file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(io)
+    /// Writes it to a new file.
+    pub fn write_new(&self, path: &Path) -> Result<(), secret_file::Error> {
+        secret_file::write_new(path, &self.0)
     }
 }
 

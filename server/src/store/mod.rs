@@ -8,6 +8,7 @@ use std::{path::Path, sync::Arc};
 
 use async_trait::async_trait;
 
+pub mod backup;
 mod batch;
 pub mod envelope;
 pub mod memory;
@@ -23,6 +24,9 @@ pub use self::{
 
 /// A key and its value.
 pub type Record = (Vec<u8>, Vec<u8>);
+
+/// Takes one record of an export; the first number is how many there are in all.
+pub type Visit = Box<dyn FnMut(u64, &[u8], &[u8]) -> std::io::Result<()> + Send>;
 
 /// A store that the parts of the server share.
 pub type Shared = Arc<dyn Store>;
@@ -80,6 +84,9 @@ pub trait Store: Send + Sync + 'static {
     ///
     /// Batches are applied in the order in which they were handed over; those that arrive together share one sync.
     async fn apply(&self, batch: Batch) -> Result<()>;
+
+    /// Hands over every record as of one moment, in the order of keys. Writes wait meanwhile.
+    async fn export(&self, visit: Visit) -> Result<()>;
 
     /// A notice whenever a key with this prefix has changed, after it is on the disk.
     fn watch(&self, prefix: &[u8]) -> Watch;

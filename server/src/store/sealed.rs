@@ -15,7 +15,7 @@ use async_trait::async_trait;
 use tokio::sync::{Mutex, mpsc, oneshot};
 
 use super::{
-    Batch, Error, Expect, Range, Record, Result, Store, Watch,
+    Batch, Error, Expect, Range, Record, Result, Store, Visit, Watch,
     envelope::{self, DataKey, Sealer},
     watch::Watches,
 };
@@ -82,10 +82,13 @@ impl State {
     }
 }
 
-struct Job {
-    batch: Batch,
-    done: oneshot::Sender<Result<()>>,
+/// What waits for the writer.
+enum Job {
+    Apply(Batch, Done),
+    Export(Visit, Done),
 }
+
+type Done = oneshot::Sender<Result<()>>;
 
 /// A store over an engine.
 pub(super) struct SealedStore<E> {
@@ -118,6 +121,13 @@ impl<E: Engine> SealedStore<E> {
         Ok(Self { engine, sealer, watches, jobs: Mutex::new(Some(jobs)), writer: Mutex::new(Some(writer)) })
     }
 
+    async fn hand_over(&self, job: impl FnOnce(Done) -> Job) -> Result<()> {
+        let (done, outcome) = oneshot::channel();
+        let jobs = self.jobs.lock().await.clone().ok_or(Error::Closed)?;
+        jobs.send(job(done)).await.map_err(|_| Error::Closed)?;
+        outcome.await.map_err(|_| Error::Closed)?
+    }
+
     fn unseal(&self, key: &[u8], sealed: Vec<u8>) -> Result<Vec<u8>> {
         self.sealer.open(key, sealed).map_err(|_| unreadable(key))
     }
@@ -141,10 +151,11 @@ impl<E: Engine> Store for SealedStore<E> {
                 *value = self.sealer.seal(key, value);
             }
         }
-        let (done, outcome) = oneshot::channel();
-        let jobs = self.jobs.lock().await.clone().ok_or(Error::Closed)?;
-        jobs.send(Job { batch, done }).await.map_err(|_| Error::Closed)?;
-        outcome.await.map_err(|_| Error::Closed)?
+        self.hand_over(|done| Job::Apply(batch, done)).await
+    }
+
+    async fn export(&self, visit: Visit) -> Result<()> {
+        self.hand_over(|done| Job::Export(visit, done)).await
     }
 
     fn watch(&self, prefix: &[u8]) -> Watch {
@@ -174,28 +185,47 @@ struct Writer<E> {
 struct Group {
     changes: HashMap<Vec<u8>, Option<Vec<u8>>>,
     state: State,
-    answers: Vec<(oneshot::Sender<Result<()>>, Result<()>)>,
+    answers: Vec<(Done, Result<()>)>,
+}
+
+impl Group {
+    fn after(state: State) -> Self {
+        Self { changes: HashMap::new(), state, answers: Vec::new() }
+    }
 }
 
 impl<E: Engine> Writer<E> {
     fn run(mut self, mut waiting: mpsc::Receiver<Job>) {
         while let Some(first) = waiting.blocking_recv() {
-            let mut group = Group { changes: HashMap::new(), state: self.state, answers: Vec::new() };
-            self.take(&mut group, first);
-            while group.changes.len() < CHANGES_PER_GROUP {
-                let Ok(next) = waiting.try_recv() else { break };
-                self.take(&mut group, next);
+            let mut group = Group::after(self.state);
+            let mut next = Some(first);
+            while let Some(job) = next {
+                match job {
+                    Job::Apply(batch, done) => {
+                        let answer = self.broken.clone().map_or_else(|| self.add(&mut group, batch), Err);
+                        group.answers.push((done, answer));
+                    }
+                    Job::Export(visit, done) => {
+                        self.finish(std::mem::replace(&mut group, Group::after(self.state)));
+                        group.state = self.state;
+                        let _nobody_waits = done.send(self.export(visit));
+                    }
+                }
+                next = if group.changes.len() < CHANGES_PER_GROUP { waiting.try_recv().ok() } else { None };
             }
             self.finish(group);
         }
     }
 
-    /// Takes a batch into the group if its conditions hold.
-    fn take(&self, group: &mut Group, job: Job) {
-        let answer = self.broken.clone().map_or_else(|| self.add(group, job.batch), Err);
-        group.answers.push((job.done, answer));
+    fn export(&self, mut visit: Visit) -> Result<()> {
+        let total = self.state.records;
+        each(&*self.engine, |key, sealed| {
+            let value = self.sealer.open(key, sealed).map_err(|_| unreadable(key))?;
+            visit(total, key, &value).map_err(|error| Error::Unavailable(error.to_string()))
+        })
     }
 
+    /// Takes a batch into the group if its conditions hold.
     fn add(&self, group: &mut Group, batch: Batch) -> Result<()> {
         for (key, expect) in &batch.conditions {
             let found = self.current(group, key)?.map(|sealed| self.sealer.open(key, sealed)).transpose();
@@ -273,16 +303,10 @@ fn verify<E: Engine>(engine: &E, sealer: &Sealer) -> Result<State> {
         return Err(Error::Damaged(format!("the last {} writes are missing", witness - state.groups)));
     }
     let mut found = State { groups: state.groups, ..State::default() };
-    let mut range = Range::all().after(STATE);
-    loop {
-        let records = engine.scan(&range, RECORDS_PER_READ)?;
-        let Some((last, _)) = records.last() else { break };
-        range = range.after(last.clone());
-        for (key, value) in records {
-            found.replace(None, Some(&value));
-            sealer.open(&key, value).map_err(|_| unreadable(&key))?;
-        }
-    }
+    each(engine, |key, value| {
+        found.replace(None, Some(&value));
+        sealer.open(key, value).map(drop).map_err(|_| unreadable(key))
+    })?;
     if found == state {
         Ok(state)
     } else {
@@ -290,6 +314,19 @@ fn verify<E: Engine>(engine: &E, sealer: &Sealer) -> Result<State> {
         Err(Error::Damaged(format!(
             "it holds {is} records where {should} were written, or older ones of them"
         )))
+    }
+}
+
+/// Every record of an engine but the state, as it is sealed.
+fn each<E: Engine>(engine: &E, mut visit: impl FnMut(&[u8], Vec<u8>) -> Result<()>) -> Result<()> {
+    let mut range = Range::all();
+    loop {
+        let records = engine.scan(&range, RECORDS_PER_READ)?;
+        let Some((last, _)) = records.last() else { return Ok(()) };
+        range = range.after(last.clone());
+        for (key, sealed) in records {
+            visit(&key, sealed)?;
+        }
     }
 }
 

@@ -74,9 +74,7 @@ impl Call {
             tokio::select! {
                 event = self.stay.driver.next() => {
                     let (notes, went) = self.stay.take(event?)?;
-                    for note in &notes {
-                        self.screen.say(note);
-                    }
+                    notes.iter().for_each(|note| self.screen.say(note));
                     if let Some(went) = went {
                         break went == Went::Well;
                     }

@@ -126,12 +126,8 @@ impl PolicyChain {
         }
         let policy = Policy::parse(statement.policy)?;
         check_change(self.tip(), &policy, device.user())?;
-        Ok(Statement {
-            signed: signed.clone(),
-            policy: Arc::new(policy),
-            signer: device.user().clone(),
-            time,
-        })
+        let signer = device.user().clone();
+        Ok(Statement { signed: signed.clone(), policy: Arc::new(policy), signer, time })
     }
 
     /// Puts a change into force that [`check_next`](Self::check_next) gave.
