@@ -18,13 +18,13 @@ pub(crate) fn run(server: &Path, client: &Path, state: &Path, keep: bool) -> Res
     if !keep {
         let _ = fs::remove_dir_all(&folder);
     }
-    let mut north = Organisation::init(server, "north", &folder.join("north"), NORTH)?;
-    let mut south = Organisation::init(server, "south", &folder.join("south"), SOUTH)?;
-    let certificates = [north.certificate(), south.certificate()];
+    let folders = [folder.join("north"), folder.join("south")];
+    let trusted = folders.each_ref().map(|folder| Organisation::certificate_in(folder));
+    let mut north = Organisation::init(server, "north", &folders[0], NORTH, &trusted)?;
+    let mut south = Organisation::init(server, "south", &folders[1], SOUTH, &trusted)?;
     for (organisation, (user, password)) in [(&mut north, ALICE), (&mut south, BOB)] {
-        organisation.configure(&certificates)?;
         let known = organisation.admin(&["user", "list"], None)?;
-        if !known.lines().any(|line| line.split_whitespace().next() == Some(user)) {
+        if !known.contains(&format!("{user}@")) {
             organisation.add_user(user, password)?;
         }
         let took = organisation.start(&Start::default())?;

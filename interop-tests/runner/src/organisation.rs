@@ -5,7 +5,7 @@ use std::{
     io::{Read, Write},
     net::{TcpListener, TcpStream, UdpSocket},
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Stdio},
     sync::Arc,
     thread,
     time::{Duration, Instant},
@@ -14,7 +14,6 @@ use std::{
 use anyhow::{Context, Result, bail, ensure};
 use rustls::{ClientConfig, ClientConnection, StreamOwned};
 use rustls_pki_types::ServerName;
-use toml::Table;
 
 use crate::{grpc, process::Process};
 
@@ -75,42 +74,46 @@ impl Ports {
 }
 
 impl Organisation {
-    /// Sets one up in an empty folder: keys, configuration. The server is not started.
-    pub(crate) fn init(program: &Path, name: &str, folder: &Path, ports: Ports) -> Result<Self> {
+    /// Sets one up in its folder, unless that was done before: keys, configuration. The server is not started.
+    pub(crate) fn init(
+        program: &Path,
+        name: &str,
+        folder: &Path,
+        ports: Ports,
+        trusted: &[PathBuf],
+    ) -> Result<Self> {
         fs::create_dir_all(folder)?;
-        let domain = format!("{name}.localhost:{}", ports.public);
         let organisation = Self {
-            domain,
+            domain: format!("{name}.localhost:{}", ports.public),
             folder: folder.to_path_buf(),
             ports,
             program: program.to_path_buf(),
             process: None,
         };
-        let config = organisation.config();
-        if !config.is_file() {
-            organisation.configure(&[])?;
-            organisation.admin(&["init", "--domain", &organisation.domain], None)?;
+        if organisation.config().is_file() {
+            return Ok(organisation);
         }
+        let mut command = Command::new(program);
+        command.args(["init", "--domain", &organisation.domain, "--listen", "127.0.0.1", "--allow-private"]);
+        command.arg("--dir").arg(folder);
+        for (option, port) in [
+            ("--http-port", ports.public),
+            ("--federation-port", ports.federation),
+            ("--relay-port", ports.federation),
+            ("--media-port", ports.media),
+        ] {
+            command.args([option, &port.to_string()]);
+        }
+        for file in trusted {
+            command.arg("--ca").arg(file);
+        }
+        finish(command, None)?;
         Ok(organisation)
     }
 
-    /// Writes the configuration, trusting the given certificate files of others.
-    pub(crate) fn configure(&self, trusted: &[PathBuf]) -> Result<()> {
-        let Ports { public, federation, media } = self.ports;
-        let trusted: Vec<String> = trusted.iter().map(|path| path.display().to_string()).collect();
-        let text = format!(
-            "domain = \"{}\"\njurisdiction = \"ZZ\"\n\
-             [public]\nlisten = \"127.0.0.1:{public}\"\n\
-             [federation]\nlisten = \"127.0.0.1:{federation}\"\n\
-             [relay]\nlisten = \"127.0.0.1:{federation}\"\n\
-             [media]\nlisten = \"127.0.0.1:{media}\"\n\
-             [discovery]\nallow_private = true\nca_files = {trusted:?}\n\
-             [log]\nlevel = \"info,conclave_server=debug\"\n",
-            self.domain
-        );
-        text.parse::<Table>().context("the configuration that was written is no TOML")?;
-        fs::write(self.config(), text)?;
-        Ok(())
+    /// Where the certificate of an organisation in this folder lies.
+    pub(crate) fn certificate_in(folder: &Path) -> PathBuf {
+        folder.join("data/keys/public.pem")
     }
 
     /// Lets the server run as another program from its next start: one with a test-only feature, or back.
@@ -120,22 +123,14 @@ impl Organisation {
 
     /// Adds an account.
     pub(crate) fn add_user(&self, user: &str, password: &str) -> Result<()> {
-        self.admin(&["user", "add", user], Some(password)).map(drop)
+        self.admin(&["user", "add", user, "--password-stdin"], Some(password)).map(drop)
     }
 
     /// Runs an operator's command to its end.
     pub(crate) fn admin(&self, arguments: &[&str], input: Option<&str>) -> Result<String> {
         let mut command = Command::new(&self.program);
         command.arg("--config").arg(self.config()).args(arguments);
-        command.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
-        let mut child = command.stderr(std::process::Stdio::piped()).spawn()?;
-        if let (Some(mut stdin), Some(input)) = (child.stdin.take(), input) {
-            writeln!(stdin, "{input}")?;
-        }
-        let output = child.wait_with_output()?;
-        let errors = String::from_utf8_lossy(&output.stderr);
-        ensure!(output.status.success(), "conclave-server {}: {errors}", arguments.join(" "));
-        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+        finish(command, input)
     }
 
     /// Starts the server and waits until it is ready.
@@ -188,7 +183,7 @@ impl Organisation {
 
     /// The certificate that its clients and peers trust in the demo.
     pub(crate) fn certificate(&self) -> PathBuf {
-        self.data().join("keys/public.pem")
+        Self::certificate_in(&self.folder)
     }
 
     /// Keys and store.
@@ -223,6 +218,19 @@ impl Organisation {
             thread::sleep(Duration::from_millis(20));
         }
     }
+}
+
+/// Runs a command to its end; fails if it does.
+fn finish(mut command: Command, input: Option<&str>) -> Result<String> {
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().with_context(|| format!("cannot start {command:?}"))?;
+    if let (Some(mut stdin), Some(input)) = (child.stdin.take(), input) {
+        writeln!(stdin, "{input}")?;
+    }
+    let output = child.wait_with_output()?;
+    let errors = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "{command:?}: {errors}");
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 /// One HTTP/1.1 request to a server on this machine; the whole answer.

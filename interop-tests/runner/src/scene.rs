@@ -57,11 +57,10 @@ impl Scene {
     /// Sets up both organisations, starts their servers, signs everybody in.
     pub(crate) fn set_up(folder: &Path, programs: &Programs) -> Result<Self> {
         fs::create_dir_all(folder)?;
-        let mut north = Organisation::init(&programs.server, "north", &folder.join("north"), Ports::free()?)?;
-        let mut south = Organisation::init(&programs.server, "south", &folder.join("south"), Ports::free()?)?;
-        let certificates = [north.certificate(), south.certificate()];
-        north.configure(&certificates)?;
-        south.configure(&certificates)?;
+        let folders = [folder.join("north"), folder.join("south")];
+        let trusted = folders.each_ref().map(|folder| Organisation::certificate_in(folder));
+        let mut north = Organisation::init(&programs.server, "north", &folders[0], Ports::free()?, &trusted)?;
+        let mut south = Organisation::init(&programs.server, "south", &folders[1], Ports::free()?, &trusted)?;
         north.add_user(ALICE.0, ALICE.1)?;
         south.add_user(BOB.0, BOB.1)?;
         south.add_user(MALLORY.0, MALLORY.1)?;
