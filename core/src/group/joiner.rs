@@ -45,6 +45,8 @@ impl Joiner {
         let made = bundle.into_key_package();
         let key_package_ref = key_package::summary(provider.crypto(), suite, &made)?.key_package_ref;
         let key_package = MlsMessageOut::from(made).to_bytes().map_err(bug("KeyPackage"))?;
+        #[cfg(feature = "canary")]
+        crate::canary::tell_storage(provider.storage());
         Ok(Self { identity, suite, group_id, key_package, key_package_ref, provider: Some(provider) })
     }
 

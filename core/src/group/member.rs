@@ -358,6 +358,14 @@ impl Member {
         let secret = Zeroizing::new(secret.map_err(bug("exporter"))?);
         let mut key = Zeroizing::new([0; 16]);
         key.copy_from_slice(secret.get(..16).ok_or(Error::Malformed("exported secret"))?);
+        #[cfg(feature = "canary")]
+        {
+            crate::canary::tell(
+                &format!("media key of epoch {}", self.group.epoch().as_u64()),
+                key.as_slice(),
+            );
+            crate::canary::tell_storage(self.provider.storage());
+        }
         Ok(key)
     }
 }

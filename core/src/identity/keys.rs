@@ -30,6 +30,8 @@ pub struct SigningKey(ed25519_dalek::SigningKey);
 impl SigningKey {
     /// From 32 bytes of good randomness.
     pub fn from_seed(seed: &[u8; 32]) -> Self {
+        #[cfg(feature = "canary")]
+        crate::canary::tell("signing key", seed);
         Self(ed25519_dalek::SigningKey::from_bytes(seed))
     }
 

@@ -111,6 +111,8 @@ impl SealingKeyPair {
     pub fn from_seed(suite: Suite, seed: &[u8; 32]) -> Result<Self, Error> {
         let config = suite.ciphersuite().hpke_config();
         let pair = RustCrypto::default().derive_hpke_keypair(config, seed).map_err(|_| Error::Bug)?;
+        #[cfg(feature = "canary")]
+        crate::canary::tell("sealing key", &pair.private);
         Ok(Self { suite, public: pair.public.into(), secret: Zeroizing::new(pair.private.to_vec()) })
     }
 

@@ -69,6 +69,8 @@ impl LinkSecret {
     }
 
     fn derive<const N: usize>(&self, info: &[u8]) -> Zeroizing<[u8; N]> {
+        #[cfg(feature = "canary")]
+        crate::canary::tell("link secret", &self.0);
         let mut out = Zeroizing::new([0; N]);
         // Expanding fails only past 255 times 32 bytes; every N here is 16 or 32.
         let expanded = Hkdf::<Sha256>::new(None, &self.0).expand(info, out.as_mut());
