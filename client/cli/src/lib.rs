@@ -4,6 +4,8 @@
 
 pub mod api;
 pub mod args;
+#[cfg(feature = "canary")]
+pub mod canary;
 pub mod call;
 pub mod clock;
 pub mod commands;
