@@ -216,3 +216,7 @@ fn seed() -> Result<[u8; 32], Error> {
     provider.secure_random.fill(&mut seed).map_err(|_| Error::NoRandomness)?;
     Ok(seed)
 }
+
+#[cfg(test)]
+#[path = "driver_tests.rs"]
+mod tests;
