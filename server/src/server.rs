@@ -1,16 +1,15 @@
 //! Builds every part, joins them, and ends them in order.
 
-use std::{sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use conclave_core::identity::address::Domain;
+use conclave_core::{
+    identity::{address::Domain, certificate::DeviceCa},
+    meeting::log::ServerSigner,
+};
 use conclave_proto::{
-    federation::v1::{
-        DeliverRequest, directory_service_server::DirectoryServiceServer,
-        invitation_service_client::InvitationServiceClient,
-        invitation_service_server::InvitationServiceServer,
-    },
-    types::v1::{Bounce, SealedInvitation, SignedDescriptor},
+    federation::v1::{DeliverRequest, invitation_service_client::InvitationServiceClient},
+    types::v1::{Bounce, SealedInvitation, SignedDescriptor, WithdrawBasis},
 };
 use http::{Request, Response};
 use hyper::body::Incoming;
@@ -21,18 +20,25 @@ use tonic::{Status, body::Body};
 use tracing::info;
 
 use crate::{
+    account::{accounts::Accounts, devices::Devices, sessions::Sessions},
+    config,
     federation::{
         book::{self, Book, Openness},
         discovery::Discovery,
         inbox::Inbox,
+        mirror::Mirrors,
         outbox::{self, Outbox},
         peers::Peers,
         tls,
     },
+    media::{
+        self, Media,
+        relay::{Relay, RelayConfig},
+    },
+    meeting::{context::Context, registry::Registry},
     refusal::Refusal,
     rpc::{
-        caller::Gate,
-        federation::{directory::Directory, invitation::Invitations},
+        self,
         listener::{self, Limits},
         router::Router,
     },
@@ -42,6 +48,9 @@ use crate::{
 
 /// Largest unary message, bytes.
 const CONTROL: usize = conclave_core::limits::CONTROL_MESSAGE_BYTES;
+/// Largest submission with its Welcome, bytes.
+const SUBMISSION: usize =
+    conclave_core::limits::COMMIT_BYTES + conclave_core::limits::WELCOME_BYTES + CONTROL;
 /// How long the parts have to end after the connections.
 const ENDING: Duration = Duration::from_secs(10);
 
@@ -63,6 +72,18 @@ pub struct Setup {
     pub openness: Openness,
     /// Peers that are configured instead of discovered.
     pub static_peers: Vec<SignedDescriptor>,
+    /// With what it signs.
+    pub signer: ServerSigner,
+    /// Its users.
+    pub accounts: Accounts,
+    /// Certifies its users' devices.
+    pub device_ca: Arc<DeviceCa>,
+    /// What is too much.
+    pub limits: config::Limits,
+    /// Where its SFU is.
+    pub media: media::Config,
+    /// Where its relay listens (UDP).
+    pub relay: SocketAddr,
 }
 
 /// Where it listens.
@@ -85,6 +106,9 @@ pub enum Error {
     /// The store does not answer.
     #[error(transparent)]
     Store(#[from] store::Error),
+    /// The media or relay sockets cannot be opened.
+    #[error("the media or relay port cannot be used: {0}")]
+    Media(#[from] std::io::Error),
     /// The federation key cannot be used.
     #[error(transparent)]
     Tls(#[from] tls::Error),
@@ -94,6 +118,13 @@ pub enum Error {
 pub struct Running {
     /// The other servers.
     pub peers: Peers,
+    /// The meetings.
+    pub registry: Registry,
+    /// The SFU.
+    pub media: Media,
+    /// The UDP address of the relay.
+    pub relay_address: SocketAddr,
+    relay: Relay,
     shutdown: CancellationToken,
     connections: TaskTracker,
     parts: TaskTracker,
@@ -102,39 +133,107 @@ pub struct Running {
 
 /// Starts all parts.
 pub async fn start(setup: Setup, listeners: Listeners) -> Result<Running, Error> {
-    let Setup { domain, descriptor, identity, https, store, discovery, openness, static_peers } = setup;
     let (shutdown, connections, parts) = (CancellationToken::new(), TaskTracker::new(), TaskTracker::new());
-    let book = Book::open(Arc::clone(&store), openness, descriptor.clone()).await?;
-    for peer in static_peers {
-        let named = conclave_core::identity::descriptor::Descriptor::verify(&peer);
-        let named = named.map_err(|error| book::Error::Pins(error.into()))?;
-        book.accept(&peer, &named.domain, crate::clock::now()).await?;
-    }
-    let peers = Peers::new(domain.clone(), descriptor.clone(), identity.clone(), discovery, book);
+    let store = Arc::clone(&setup.store);
+    let peers = know_peers(&setup).await?;
     parts.spawn(follow_operator(peers.clone(), Arc::clone(&store), shutdown.clone()));
-    let inbox = Inbox::new(Arc::clone(&store), domain.clone());
+    let inbox = Inbox::new(Arc::clone(&store), setup.domain.clone());
     let courier = Arc::new(PeerCourier(peers.clone()));
     let outbox =
         Outbox::open(Arc::clone(&store), inbox.clone(), courier, parts.clone(), shutdown.clone()).await?;
+    let media = Media::start(&setup.media)?;
+    let relay = RelayConfig { domain: setup.domain.clone(), listen: setup.relay };
+    let relay = Relay::start(relay, Arc::new(peers.clone()), &media)?;
+    let registry = Registry::open(Context {
+        signer: setup.signer.clone(),
+        store: Arc::clone(&store),
+        peers: peers.clone(),
+        mirrors: Mirrors::new(peers.clone(), parts.clone(), shutdown.clone()),
+        media: media.clone(),
+        tasks: parts.clone(),
+        shutdown: shutdown.clone(),
+    })
+    .await?;
+    parts.spawn(follow_accounts(registry.clone(), setup.accounts.clone(), shutdown.clone()));
+    let boxes = (inbox, outbox);
+    let federation = federation_port(&setup, &peers, &registry, &boxes.0);
+    let public = public_port(&setup, &peers, &registry, boxes, media.clone(), shutdown.clone());
+    let relay_address = relay.local_address()?;
+    let running =
+        Running { peers, registry, media, relay, relay_address, shutdown, connections, parts, store };
+    let federation_tls = setup.identity.server_config(tls::ALPN_H2)?;
+    running.listen(listeners.federation, federation_tls, Limits::FEDERATION, Arc::new(federation));
+    let mut https = setup.https;
+    https.alpn_protocols = vec![tls::ALPN_H2.to_vec(), b"http/1.1".to_vec()];
+    running.listen(listeners.public, https, Limits::CLIENTS, Arc::new(public));
+    info!(domain = %setup.domain, "the server runs");
+    Ok(running)
+}
 
+async fn know_peers(setup: &Setup) -> Result<Peers, Error> {
+    let book = Book::open(Arc::clone(&setup.store), setup.openness, setup.descriptor.clone()).await?;
+    for peer in &setup.static_peers {
+        let named = conclave_core::identity::descriptor::Descriptor::verify(peer);
+        let named = named.map_err(|error| book::Error::Pins(error.into()))?;
+        book.accept(peer, &named.domain, crate::clock::now()).await?;
+    }
+    let (domain, descriptor) = (setup.domain.clone(), setup.descriptor.clone());
+    Ok(Peers::new(domain, descriptor, setup.identity.clone(), setup.discovery.clone(), book))
+}
+
+fn federation_port(setup: &Setup, peers: &Peers, registry: &Registry, inbox: &Inbox) -> FederationPort {
+    use conclave_proto::federation::v1::{
+        directory_service_server::DirectoryServiceServer, invitation_service_server::InvitationServiceServer,
+        meeting_service_server::MeetingServiceServer, mirror_service_server::MirrorServiceServer,
+    };
+    let directory = rpc::federation::directory::Directory::new(peers.clone(), Arc::clone(&setup.store));
+    let invitations = rpc::federation::invitation::Invitations::new(setup.domain.clone(), inbox.clone());
+    let meetings = rpc::federation::meeting::Meetings::new(registry.clone());
+    let mirror = rpc::federation::mirror::Mirror::new(registry.clone());
+    let router = Router::default()
+        .with(DirectoryServiceServer::new(directory).max_decoding_message_size(CONTROL))
+        .with(InvitationServiceServer::new(invitations).max_decoding_message_size(outbox::DELIVERY_BYTES))
+        .with(MeetingServiceServer::new(meetings).max_decoding_message_size(SUBMISSION))
+        .with(MirrorServiceServer::new(mirror).max_decoding_message_size(CONTROL));
+    FederationPort { gate: rpc::caller::Gate::new(peers.clone()), router }
+}
+
+fn public_port(
+    setup: &Setup,
+    peers: &Peers,
+    registry: &Registry,
+    (inbox, outbox): (Inbox, Outbox),
+    media: Media,
+    shutdown: CancellationToken,
+) -> PublicPort {
+    use conclave_proto::client::v1::{
+        account_service_server::AccountServiceServer, directory_service_server::DirectoryServiceServer,
+        invitation_service_server::InvitationServiceServer, media_service_server::MediaServiceServer,
+        meeting_service_server::MeetingServiceServer,
+    };
+    use rpc::client::{account, directory, gate, invitation, media as media_calls, meeting};
+    let store = || Arc::clone(&setup.store);
+    let devices = Devices::new(setup.accounts.clone(), store(), Arc::clone(&setup.device_ca), &setup.limits);
+    let gate = gate::Gate::new(Sessions::new(store()), devices.clone());
+    let domain = setup.domain.clone();
+    let invitations = invitation::Invitations::new(domain, store(), inbox, outbox, shutdown.clone());
+    let media = media_calls::Calls::new(registry.clone(), media, shutdown.clone());
     let router = Router::default()
         .with(
-            DirectoryServiceServer::new(Directory::new(peers.clone(), Arc::clone(&store)))
+            AccountServiceServer::new(account::Account::new(devices, registry.clone()))
                 .max_decoding_message_size(CONTROL),
         )
         .with(
-            InvitationServiceServer::new(Invitations::new(domain.clone(), inbox.clone()))
-                .max_decoding_message_size(outbox::DELIVERY_BYTES),
-        );
-    let federation = FederationPort { gate: Gate::new(peers.clone()), router };
-    let public = PublicPort { web: Web::new(&descriptor, Arc::clone(&store)), shutdown: shutdown.clone() };
-    let running = Running { peers, shutdown, connections, parts, store };
-    let federation_tls = identity.server_config(tls::ALPN_H2)?;
-    running.listen(listeners.federation, federation_tls, Limits::FEDERATION, Arc::new(federation));
-    running.listen(listeners.public, https, Limits::CLIENTS, Arc::new(public));
-    drop(outbox);
-    info!(%domain, "the server runs");
-    Ok(running)
+            DirectoryServiceServer::new(directory::Directory::new(peers.clone(), store()))
+                .max_decoding_message_size(CONTROL),
+        )
+        .with(InvitationServiceServer::new(invitations).max_decoding_message_size(outbox::DELIVERY_BYTES))
+        .with(
+            MeetingServiceServer::new(meeting::Meetings::new(registry.clone()))
+                .max_decoding_message_size(SUBMISSION),
+        )
+        .with(MediaServiceServer::new(media).max_decoding_message_size(2 * CONTROL));
+    PublicPort { gate, router, web: Web::new(&setup.descriptor, store()), shutdown }
 }
 
 impl Running {
@@ -168,6 +267,7 @@ impl Running {
         if tokio::time::timeout(ENDING, self.parts.wait()).await.is_err() {
             tracing::warn!("some parts did not end in time");
         }
+        drop(self.relay);
         self.store.close().await;
         info!("the server has stopped");
     }
@@ -180,7 +280,7 @@ trait Port: Send + Sync + 'static {
 }
 
 struct FederationPort {
-    gate: Gate,
+    gate: rpc::caller::Gate,
     router: Router,
 }
 
@@ -196,6 +296,8 @@ impl Port for FederationPort {
 }
 
 struct PublicPort {
+    gate: rpc::client::gate::Gate,
+    router: Router,
     web: Web,
     shutdown: CancellationToken,
 }
@@ -203,8 +305,15 @@ struct PublicPort {
 #[async_trait]
 impl Port for PublicPort {
     async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
-        let ready = !self.shutdown.is_cancelled();
-        self.web.answer(request.method(), request.uri().path(), ready).await
+        if !self.router.serves(request.uri().path()) {
+            let ready = !self.shutdown.is_cancelled();
+            return self.web.answer(request.method(), request.uri().path(), ready).await;
+        }
+        let mut request = request.map(body);
+        match self.gate.admit(&mut request).await {
+            Ok(()) => self.router.answer(request).await.map(out),
+            Err(refusal) => Status::from(refusal).into_http(),
+        }
     }
 }
 
@@ -234,6 +343,27 @@ async fn follow_operator(peers: Peers, store: store::Shared, shutdown: Cancellat
         }
         if let Err(error) = peers.book().reload(None).await {
             tracing::warn!(%error, "the peers cannot be read again");
+        }
+    }
+}
+
+/// Takes the devices of disabled accounts out of every meeting.
+async fn follow_accounts(registry: Registry, accounts: Accounts, shutdown: CancellationToken) {
+    let store = Arc::clone(&registry.context().store);
+    let mut notice = store.watch(store::schema::Key::area(store::schema::Area::Accounts).as_bytes());
+    loop {
+        match accounts.list().await {
+            Ok(all) => {
+                for account in all.into_iter().filter(|account| account.disabled) {
+                    let subject = format!("{}@{}", account.name, registry.own());
+                    registry.evict(&subject, WithdrawBasis::AccountDisabled).await;
+                }
+            }
+            Err(error) => tracing::warn!(%error, "the accounts cannot be read"),
+        }
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            changed = notice.changed() => if !changed { return },
         }
     }
 }

@@ -100,7 +100,8 @@ impl Inbox {
     }
 }
 
-const fn id_of(item: &ReceiveResponse) -> Option<&bytes::Bytes> {
+/// The id of what waits.
+pub const fn id_of(item: &ReceiveResponse) -> Option<&bytes::Bytes> {
     match &item.item {
         Some(Item::Invitation(invitation)) => Some(&invitation.invitation_id),
         Some(Item::Bounce(bounce)) => Some(&bounce.invitation_id),

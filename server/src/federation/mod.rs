@@ -6,6 +6,8 @@ pub mod book;
 pub mod dial;
 pub mod discovery;
 pub mod inbox;
+pub mod mirror;
 pub mod outbox;
 pub mod peers;
+pub mod relay;
 pub mod tls;

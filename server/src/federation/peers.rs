@@ -168,6 +168,11 @@ impl Peers {
         self.0.book.pins()
     }
 
+    /// Which addresses may be dialled.
+    pub fn reach(&self) -> dial::Reach {
+        self.0.discovery.reach()
+    }
+
     /// What is remembered and decided.
     pub fn book(&self) -> &Book {
         &self.0.book
@@ -202,7 +207,7 @@ impl Peers {
     }
 
     /// A domain's descriptor, fetched if it is not known or has run out (spec: FED-04).
-    pub async fn descriptor(&self, domain: &Domain) -> Result<Descriptor, Error> {
+    pub async fn described(&self, domain: &Domain) -> Result<Descriptor, Error> {
         self.discover(domain).await?;
         self.pinned(domain)
     }

@@ -19,6 +19,8 @@ use crate::store::{self, Batch, schema};
 
 /// Entries kept in memory for those who follow closely; others read the disk.
 const RECENT: usize = 1_024;
+/// Bytes after which a stretch ends with the next head.
+const STRETCH_BYTES: usize = 512 * 1_024;
 /// Bytes of entries kept in memory; the newest entry stays whatever its size.
 const RECENT_BYTES: usize = 4 * 1_024 * 1_024;
 
@@ -112,14 +114,21 @@ impl Journal {
             Some(page) => page,
             None => self.page(from, limits::ENTRIES_PER_BATCH).await?,
         };
-        let ends = |(sequence, stored): &(u64, Stored)| {
-            stored.head.is_some() && limit.is_none_or(|limit| *sequence <= limit)
-        };
         let mut stretch = Stretch::default();
-        let covered = page.iter().rposition(ends).map_or(0, |last| last + 1);
-        for (_, stored) in page.into_iter().take(covered) {
-            stretch.entries.extend(stored.entry);
-            stretch.head = stored.head;
+        let (mut pending, mut bytes) = (Vec::new(), 0);
+        for (sequence, stored) in page {
+            if limit.is_some_and(|limit| sequence > limit) {
+                break;
+            }
+            bytes += stored.encoded_len();
+            pending.extend(stored.entry);
+            if stored.head.is_some() {
+                stretch.entries.append(&mut pending);
+                stretch.head = stored.head;
+                if bytes > STRETCH_BYTES {
+                    break;
+                }
+            }
         }
         Ok(stretch)
     }

@@ -4,6 +4,7 @@
 
 pub mod budget;
 pub mod caller;
+pub mod client;
 pub mod federation;
 pub mod listener;
 pub mod router;

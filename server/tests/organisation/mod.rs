@@ -15,18 +15,22 @@ use conclave_core::{
 };
 use conclave_proto::types::v1::SignedDescriptor;
 use conclave_server::{
-    clock,
+    account::accounts::Accounts,
+    clock, config,
     federation::{
         book::Openness,
         dial::Reach,
         discovery::Discovery,
         tls::{self, Identity},
     },
+    media,
     server::{self, Listeners, Running, Setup},
     store::{self, envelope::DataKey, memory},
 };
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::net::TcpListener;
+
+const LOOPBACK: std::net::Ipv4Addr = std::net::Ipv4Addr::LOCALHOST;
 
 /// The public certificates of all organisations of a test, in files that discovery trusts.
 pub struct Authorities {
@@ -62,7 +66,7 @@ pub struct Organisation {
     pub openness: Openness,
     pub reach: Reach,
     pub https: (CertificateDer<'static>, Arc<PrivateKeyDer<'static>>),
-    ports: (u16, u16),
+    ports: (u16, u16, u16),
     listeners: Option<(TcpListener, TcpListener)>,
 }
 
@@ -71,7 +75,13 @@ impl Organisation {
     pub async fn new(name: &str, seed: u8, authorities: &Authorities) -> Self {
         let public = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let federation = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let ports = (public.local_addr().unwrap().port(), federation.local_addr().unwrap().port());
+        let relay = std::net::UdpSocket::bind((LOOPBACK, 0)).unwrap();
+        let ports = (
+            public.local_addr().unwrap().port(),
+            federation.local_addr().unwrap().port(),
+            relay.local_addr().unwrap().port(),
+        );
+        drop(relay);
         let host = format!("{name}.localhost");
         let domain = Domain::parse(&format!("{host}:{}", ports.0)).unwrap();
         let key = rcgen::KeyPair::generate().unwrap();
@@ -116,7 +126,9 @@ impl Organisation {
             not_after: now + Duration::from_hours(24 * 30),
             root: self.root.public(),
             federation_endpoints: vec![self.federation_endpoint()],
-            relay_endpoints: vec![],
+            relay_endpoints: vec![
+                Endpoint::parse(&format!("{}:{}", self.domain.host(), self.ports.2)).unwrap(),
+            ],
             federation_pins: vec![self.identity.spki()],
             signing_keys: vec![ServerSigningKey {
                 key_id: self.signer.key_id.clone(),
@@ -162,15 +174,22 @@ impl Organisation {
             .with_no_client_auth()
             .with_single_cert(vec![self.https.0.clone()], self.https.1.clone_key())
             .unwrap();
+        let (store, limits) = (self.store(), config::Limits::default());
         let setup = Setup {
             domain: self.domain.clone(),
             descriptor: self.descriptor.clone(),
             identity: self.identity.clone(),
             https,
-            store: self.store(),
+            store: store.clone(),
             discovery: Discovery::new(&authorities.files(), self.reach).unwrap(),
             openness: self.openness,
             static_peers: vec![],
+            signer: self.signer.clone(),
+            accounts: Accounts::new(store.clone(), self.domain.clone(), &limits).unwrap(),
+            device_ca: Arc::new(self.ca.clone()),
+            limits,
+            media: media::Config { listen: (LOOPBACK, 0).into(), advertised: vec![], threads: 1 },
+            relay: (LOOPBACK, self.ports.2).into(),
         };
         server::start(setup, Listeners { public, federation }).await.unwrap()
     }

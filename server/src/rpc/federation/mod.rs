@@ -2,3 +2,5 @@
 
 pub mod directory;
 pub mod invitation;
+pub mod meeting;
+pub mod mirror;

@@ -1,0 +1,251 @@
+//! The streams over which this server follows meetings elsewhere: one for each hub, all sessions on it, resumed after breaks.
+//!
+//! It carries; what arrives is judged by whoever follows.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use conclave_core::{
+    identity::address::Domain,
+    ids::{MeetingId, SessionNumber},
+};
+use conclave_proto::{
+    federation::v1::{
+        Follow, MirrorRequest, MirrorResponse, Unfollow, mirror_request::Item,
+        mirror_service_client::MirrorServiceClient,
+    },
+    types::v1::ServerSigned,
+};
+use tokio::{
+    sync::{mpsc, watch},
+    time::{Instant, sleep, timeout},
+};
+use tokio_stream::wrappers::ReceiverStream;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tonic::Streaming;
+use tracing::{debug, info, warn};
+
+use super::peers::Peers;
+use crate::refusal::Refusal;
+
+/// Largest item of a mirror stream, bytes.
+pub const ITEM_BYTES: usize = 4 * 1_024 * 1_024;
+/// The first pause after a break, and the longest.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(30));
+/// How long opening a stream may take.
+const OPENING: Duration = Duration::from_secs(20);
+
+/// Where the items of one session go.
+pub type Sink = mpsc::Sender<MirrorResponse>;
+
+type Session = (MeetingId, SessionNumber);
+
+#[derive(Debug)]
+enum Command {
+    Follow(Session, watch::Receiver<u64>, Sink),
+    Unfollow(Session),
+    Acknowledge(ServerSigned),
+}
+
+/// All mirror streams of this server.
+#[derive(Clone)]
+pub struct Mirrors(Arc<Inner>);
+
+struct Inner {
+    peers: Peers,
+    tasks: TaskTracker,
+    shutdown: CancellationToken,
+    links: Mutex<HashMap<Domain, mpsc::UnboundedSender<Command>>>,
+}
+
+impl Mirrors {
+    /// Over these peers' connections.
+    pub fn new(peers: Peers, tasks: TaskTracker, shutdown: CancellationToken) -> Self {
+        Self(Arc::new(Inner { peers, tasks, shutdown, links: Mutex::default() }))
+    }
+
+    /// Follows a session from behind the last durable sequence, again after each break, until told otherwise. Following again
+    /// asks the hub anew.
+    pub fn follow(
+        &self,
+        hub: &Domain,
+        meeting: MeetingId,
+        session: SessionNumber,
+        durable: watch::Receiver<u64>,
+        sink: Sink,
+    ) {
+        self.send(hub, Command::Follow((meeting, session), durable, sink));
+    }
+
+    /// Follows a session no longer.
+    pub fn unfollow(&self, hub: &Domain, meeting: MeetingId, session: SessionNumber) {
+        self.send(hub, Command::Unfollow((meeting, session)));
+    }
+
+    /// Tells the hub what is durable here.
+    pub fn acknowledge(&self, hub: &Domain, acknowledgement: ServerSigned) {
+        self.send(hub, Command::Acknowledge(acknowledgement));
+    }
+
+    fn send(&self, hub: &Domain, command: Command) {
+        let mut links = self.0.links.lock().unwrap_or_else(PoisonError::into_inner);
+        let sender = links.entry(hub.clone()).or_insert_with(|| {
+            let (sender, commands) = mpsc::unbounded_channel();
+            let link = Link {
+                peers: self.0.peers.clone(),
+                hub: hub.clone(),
+                commands,
+                shutdown: self.0.shutdown.clone(),
+                follows: HashMap::new(),
+            };
+            self.0.tasks.spawn(link.run());
+            sender
+        });
+        // The link ends with the server only.
+        let _ended = sender.send(command);
+    }
+}
+
+struct Link {
+    peers: Peers,
+    hub: Domain,
+    commands: mpsc::UnboundedReceiver<Command>,
+    shutdown: CancellationToken,
+    follows: HashMap<Session, (watch::Receiver<u64>, Sink)>,
+}
+
+/// The stream ended, or the server does.
+enum Ended {
+    Broken(Refusal),
+    Shutdown,
+}
+
+impl Link {
+    async fn run(mut self) {
+        let (shortest, longest) = PAUSES;
+        let mut pause = shortest;
+        loop {
+            if self.follows.is_empty() {
+                let command = tokio::select! {
+                    () = self.shutdown.cancelled() => return,
+                    command = self.commands.recv() => command,
+                };
+                let Some(command) = command else { return };
+                self.note(command);
+                continue;
+            }
+            let began = Instant::now();
+            match self.stream().await {
+                Ended::Shutdown => return,
+                Ended::Broken(refusal) => info!(peer = %self.hub, %refusal, "a mirror stream ended"),
+            }
+            // A stream that held for a while was a good one.
+            pause = if began.elapsed() > longest { shortest } else { pause };
+            tokio::select! {
+                () = self.shutdown.cancelled() => return,
+                () = sleep(pause) => {}
+            }
+            pause = (pause * 2).min(longest);
+        }
+    }
+
+    /// Takes a command in; what the hub must hear of it, if there is a stream.
+    fn note(&mut self, command: Command) -> Option<Item> {
+        match command {
+            Command::Follow(session, durable, sink) => {
+                let item = follow_item(session, &durable);
+                self.follows.insert(session, (durable, sink));
+                Some(item)
+            }
+            Command::Unfollow((meeting, session)) => self.follows.remove(&(meeting, session)).map(|_| {
+                let meeting_id = meeting.as_bytes().to_vec().into();
+                Item::Unfollow(Unfollow { meeting_id, session: session.0 })
+            }),
+            Command::Acknowledge(acknowledgement) => Some(Item::Acknowledgement(acknowledgement)),
+        }
+    }
+
+    async fn stream(&mut self) -> Ended {
+        let (requests, outgoing) = mpsc::channel(256);
+        let opened = tokio::select! {
+            () = self.shutdown.cancelled() => return Ended::Shutdown,
+            opened = timeout(OPENING, open(&self.peers, &self.hub, outgoing)) => opened,
+        };
+        let mut incoming = match opened {
+            Ok(Ok(incoming)) => incoming,
+            Ok(Err(refusal)) => return Ended::Broken(refusal),
+            Err(_) => return Ended::Broken(Refusal::UNAVAILABLE),
+        };
+        debug!(peer = %self.hub, sessions = self.follows.len(), "a mirror stream is open");
+        let again: Vec<_> =
+            self.follows.iter().map(|(session, (durable, _))| follow_item(*session, durable)).collect();
+        for item in again {
+            if send(&requests, item).await.is_err() {
+                return Ended::Broken(Refusal::UNAVAILABLE);
+            }
+        }
+        loop {
+            tokio::select! {
+                () = self.shutdown.cancelled() => return Ended::Shutdown,
+                command = self.commands.recv() => {
+                    let Some(command) = command else { return Ended::Shutdown };
+                    if let Some(item) = self.note(command)
+                        && send(&requests, item).await.is_err()
+                    {
+                        return Ended::Broken(Refusal::UNAVAILABLE);
+                    }
+                }
+                item = incoming.message() => match item {
+                    Ok(Some(item)) => self.hand_on(item).await,
+                    Ok(None) => return Ended::Broken(Refusal::UNAVAILABLE),
+                    Err(status) => {
+                        self.peers.broken(&self.hub).await;
+                        return Ended::Broken(Refusal::of_status(&status));
+                    }
+                },
+            }
+        }
+    }
+
+    async fn hand_on(&mut self, item: MirrorResponse) {
+        let Ok(meeting) = MeetingId::parse(&item.meeting_id) else {
+            warn!(peer = %self.hub, "a mirror item without a meeting was dropped");
+            return;
+        };
+        let session = (meeting, SessionNumber(item.session));
+        if let Some((_, sink)) = self.follows.get(&session)
+            && sink.send(item).await.is_err()
+        {
+            self.follows.remove(&session);
+        }
+    }
+}
+
+async fn open(
+    peers: &Peers,
+    hub: &Domain,
+    outgoing: mpsc::Receiver<MirrorRequest>,
+) -> Result<Streaming<MirrorResponse>, Refusal> {
+    let channel = peers.channel(hub).await?;
+    let mut client = MirrorServiceClient::new(channel).max_decoding_message_size(ITEM_BYTES);
+    match client.mirror(ReceiverStream::new(outgoing)).await {
+        Ok(answer) => Ok(answer.into_inner()),
+        Err(status) => {
+            peers.broken(hub).await;
+            Err(Refusal::of_status(&status))
+        }
+    }
+}
+
+async fn send(requests: &mpsc::Sender<MirrorRequest>, item: Item) -> Result<(), ()> {
+    let sent = timeout(OPENING, requests.send(MirrorRequest { item: Some(item) })).await;
+    if matches!(sent, Ok(Ok(()))) { Ok(()) } else { Err(()) }
+}
+
+fn follow_item((meeting, session): Session, durable: &watch::Receiver<u64>) -> Item {
+    let next_sequence = *durable.borrow() + 1;
+    Item::Follow(Follow { meeting_id: meeting.as_bytes().to_vec().into(), session: session.0, next_sequence })
+}

@@ -1,0 +1,82 @@
+//! What devices may know of others, through their own server.
+
+use std::time::Instant;
+
+use conclave_core::identity::address::{Domain, UserAddress};
+use conclave_proto::{
+    client::v1::{
+        LookUpServerRequest, LookUpServerResponse, LookUpUserRequest, LookUpUserResponse,
+        directory_service_server::DirectoryService,
+    },
+    federation::v1::{self as federation, directory_service_client::DirectoryServiceClient},
+};
+use tonic::{Request, Response, Status, async_trait};
+
+use super::gate::caller;
+use crate::{
+    federation::peers::Peers,
+    refusal::Refusal,
+    rpc::{
+        budget::{Budget, Rate},
+        federation::directory::sealing_keys,
+    },
+    store,
+};
+
+/// How fast one user may have domains and people looked up.
+const LOOK_UPS: Rate = Rate { burst: 200.0, per_second: 5.0 };
+/// Largest answer of another server, bytes.
+const ANSWER_BYTES: usize = 512 * 1_024;
+
+/// Answers what devices ask of others.
+pub struct Directory {
+    peers: Peers,
+    store: store::Shared,
+    budget: Budget<UserAddress>,
+}
+
+impl Directory {
+    /// Asks these peers.
+    pub fn new(peers: Peers, store: store::Shared) -> Self {
+        Self { peers, store, budget: Budget::new(LOOK_UPS) }
+    }
+}
+
+#[async_trait]
+impl DirectoryService for Directory {
+    async fn look_up_server(
+        &self,
+        request: Request<LookUpServerRequest>,
+    ) -> Result<Response<LookUpServerResponse>, Status> {
+        self.budget.spend(caller(&request)?.user(), 1.0, Instant::now())?;
+        let domain = Domain::parse(&request.get_ref().domain).map_err(|_| Refusal::MALFORMED)?;
+        let descriptor = if domain == *self.peers.own_domain() {
+            self.peers.own_descriptor().clone()
+        } else {
+            self.peers.signed_descriptor(&domain).await.map_err(Refusal::from)?
+        };
+        Ok(Response::new(LookUpServerResponse { descriptor: Some(descriptor) }))
+    }
+
+    async fn look_up_user(
+        &self,
+        request: Request<LookUpUserRequest>,
+    ) -> Result<Response<LookUpUserResponse>, Status> {
+        let caller = caller(&request)?;
+        self.budget.spend(caller.user(), 1.0, Instant::now())?;
+        let address = UserAddress::parse(&request.get_ref().address).map_err(|_| Refusal::MALFORMED)?;
+        let sealing_keys = if address.domain() == self.peers.own_domain() {
+            sealing_keys(&*self.store, &address).await?
+        } else {
+            let channel = self.peers.channel(address.domain()).await.map_err(Refusal::from)?;
+            let mut client = DirectoryServiceClient::new(channel).max_decoding_message_size(ANSWER_BYTES);
+            let request = federation::LookUpUserRequest {
+                address: address.to_string(),
+                on_behalf_of: caller.user().to_string(),
+            };
+            let answer = client.look_up_user(request).await.map_err(|status| Refusal::of_status(&status))?;
+            answer.into_inner().sealing_keys
+        };
+        Ok(Response::new(LookUpUserResponse { sealing_keys }))
+    }
+}

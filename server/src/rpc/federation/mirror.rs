@@ -1,0 +1,142 @@
+//! The streams over which other servers follow the meetings that this server orders.
+
+use conclave_core::{
+    identity::{address::Domain, signed::Label},
+    ids::{MeetingId, SessionNumber},
+};
+use conclave_proto::{
+    federation::v1::{
+        Follow, MirrorRefusal, MirrorRequest, MirrorResponse, Unfollow, mirror_request::Item,
+        mirror_response, mirror_service_server::MirrorService,
+    },
+    types::v1::{Acknowledgement, ServerSigned},
+};
+use futures::{StreamExt, stream::BoxStream};
+use prost::Message;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Request, Response, Status, Streaming, async_trait};
+use tracing::{debug, warn};
+
+use crate::{
+    clock,
+    meeting::{
+        hub::{Order, mirrored},
+        registry::Registry,
+        watcher::Outlet,
+    },
+    refusal::Refusal,
+    rpc::caller,
+};
+
+/// Items that wait for the network, for all sessions of one stream together.
+const WAITING: usize = 32;
+
+/// Serves logs to followers.
+pub struct Mirror {
+    registry: Registry,
+}
+
+impl Mirror {
+    /// Of these meetings.
+    pub const fn new(registry: Registry) -> Self {
+        Self { registry }
+    }
+}
+
+#[async_trait]
+impl MirrorService for Mirror {
+    type MirrorStream = BoxStream<'static, Result<MirrorResponse, Status>>;
+
+    async fn mirror(
+        &self,
+        request: Request<Streaming<MirrorRequest>>,
+    ) -> Result<Response<Self::MirrorStream>, Status> {
+        let from = caller::caller(&request)?;
+        let (outlet, items) = mpsc::channel(WAITING);
+        let serving = Serving { registry: self.registry.clone(), from, outlet };
+        let (tasks, shutdown) = (&self.registry.context().tasks, self.registry.context().shutdown.clone());
+        let requests = request.into_inner();
+        tasks.spawn(async move {
+            tokio::select! {
+                () = shutdown.cancelled() => {}
+                () = serving.run(requests) => {}
+            }
+        });
+        let items = ReceiverStream::new(items).map(|item: Result<_, Refusal>| item.map_err(Status::from));
+        Ok(Response::new(items.boxed()))
+    }
+}
+
+struct Serving {
+    registry: Registry,
+    from: Domain,
+    outlet: Outlet<MirrorResponse>,
+}
+
+impl Serving {
+    async fn run(self, mut requests: Streaming<MirrorRequest>) {
+        loop {
+            let request = tokio::select! {
+                () = self.outlet.closed() => return,
+                request = requests.message() => request,
+            };
+            match request {
+                Ok(Some(request)) => {
+                    if let Err(refusal) = self.take(request).await {
+                        let _gone = self.outlet.send(Err(refusal)).await;
+                        return;
+                    }
+                }
+                Ok(None) | Err(_) => return,
+            }
+        }
+    }
+
+    async fn take(&self, request: MirrorRequest) -> Result<(), Refusal> {
+        match request.item.ok_or(Refusal::MALFORMED)? {
+            Item::Follow(follow) => self.follow(follow).await,
+            Item::Unfollow(Unfollow { meeting_id, .. }) => {
+                let meeting = MeetingId::parse(&meeting_id).map_err(|_| Refusal::MALFORMED)?;
+                if let Ok(handle) = self.registry.hub(&meeting).await {
+                    handle.tell(Order::Unfollow(self.from.clone())).await?;
+                }
+                Ok(())
+            }
+            Item::Acknowledgement(signed) => self.acknowledged(&signed),
+        }
+    }
+
+    async fn follow(&self, follow: Follow) -> Result<(), Refusal> {
+        let meeting = MeetingId::parse(&follow.meeting_id).map_err(|_| Refusal::MALFORMED)?;
+        let session = SessionNumber(follow.session);
+        let (domain, outlet) = (self.from.clone(), self.outlet.clone());
+        let followed = match self.registry.hub(&meeting).await {
+            Ok(handle) => {
+                let next_sequence = follow.next_sequence;
+                handle.ask(|reply| Order::Follow { domain, session, next_sequence, outlet, reply }).await
+            }
+            Err(refusal) => Err(refusal),
+        };
+        if let Err(refusal) = followed {
+            debug!(peer = %self.from, %meeting, %refusal, "a session is not served");
+            let reason = refusal.reason.as_str_name().to_owned();
+            let item = mirror_response::Item::Refusal(MirrorRefusal { reason });
+            let _gone = self.outlet.send(Ok(mirrored(meeting, session, item))).await;
+        }
+        Ok(())
+    }
+
+    /// The follower's word that entries are on its disk: verified, and noted.
+    fn acknowledged(&self, signed: &ServerSigned) -> Result<(), Refusal> {
+        let pins = self.registry.context().peers.pins();
+        let payload = pins.verify_server_signed(Label::Acknowledgement, signed, &self.from, clock::now());
+        let payload = payload.map_err(|error| {
+            warn!(peer = %self.from, %error, "an acknowledgement does not verify");
+            Refusal::new(conclave_proto::types::v1::ErrorReason::BadSignature)
+        })?;
+        let word = Acknowledgement::decode(payload).map_err(|_| Refusal::MALFORMED)?;
+        debug!(peer = %self.from, sequence = word.sequence, "acknowledged");
+        Ok(())
+    }
+}
