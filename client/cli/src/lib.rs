@@ -4,9 +4,9 @@
 
 pub mod api;
 pub mod args;
+pub mod call;
 #[cfg(feature = "canary")]
 pub mod canary;
-pub mod call;
 pub mod clock;
 pub mod commands;
 pub mod driver;

@@ -232,6 +232,17 @@ pub fn roster(roster: &Roster) -> Note {
     )
 }
 
+/// Who came and who went between two rosters.
+pub fn comings_and_goings(old: &Roster, new: &Roster) -> String {
+    let missing =
+        |from: &Roster, member: &Member| from.members.iter().all(|other| other.device != member.device);
+    let came = new.members.iter().filter(|member| missing(old, member));
+    let went = old.members.iter().filter(|member| missing(new, member));
+    let came = came.map(|member| format!("Entered:{}", member_line(member)));
+    let went = went.map(|member| format!("Gone:{}", member_line(member)));
+    came.chain(went).collect::<Vec<_>>().join("\n")
+}
+
 /// The code that all members compare.
 pub fn code(roster: &Roster) -> Note {
     Note::new(
@@ -256,7 +267,7 @@ fn member_line(member: &Member) -> String {
     let marks = if marks.is_empty() { String::new() } else { format!("  ({})", marks.join(", ")) };
     let name =
         if member.display_name.is_empty() { String::new() } else { format!("{}, ", member.display_name) };
-    format!("  {name}{} of {}{marks}", member.device.user(), member.device.domain())
+    format!("  {name}{} ({}){marks}", member.device.user(), member.device.domain())
 }
 
 const fn role(role: Role) -> &'static str {

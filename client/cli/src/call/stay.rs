@@ -168,12 +168,23 @@ impl Stay {
                 notes.extend(origin.deliver(&note).filter(|_| is_asked));
             }
             Event::Call { meeting, event } if meeting == self.meeting => {
-                notes.push(present::call_event(&meeting, &event));
+                notes.push(self.note(&meeting, &event));
                 went = self.heed(event, &mut notes)?;
             }
             other => notes.push(present::event(&other)),
         }
         Ok((notes, went))
+    }
+
+    /// What to say of an event: to a person only what is news.
+    fn note(&self, meeting: &MeetingAddress, event: &CallEvent) -> Note {
+        let mut note = present::call_event(meeting, event);
+        match (event, &self.roster) {
+            (CallEvent::Roster(new), Some(old)) => note.text = present::comings_and_goings(old, new),
+            (CallEvent::Chat { from, .. }, _) if Some(from) == self.driver.uri() => note.text.clear(),
+            _ => {}
+        }
+        note
     }
 
     fn heed(&mut self, event: CallEvent, notes: &mut Vec<Note>) -> Result<Option<Went>, driver::Error> {
@@ -186,7 +197,7 @@ impl Stay {
                 }
             }
             CallEvent::Roster(roster) => {
-                notes.push(present::code(&roster));
+                notes.push(Note { text: String::new(), ..present::code(&roster) });
                 self.roster = Some(roster);
             }
             CallEvent::Waiting(device) => self.waiting.push(device),

@@ -3,12 +3,17 @@
 use std::time::Duration;
 
 use anyhow::Context;
+use conclave_core::device::{
+    command::{Command, Door},
+    event::Event,
+};
 
 use super::{device, door, readable};
 use crate::{
     args::Join,
     call::{self, Options},
     media::{ivf, ogg},
+    present,
     profile::Profile,
     screen::Screen,
 };
@@ -31,5 +36,13 @@ pub(super) async fn run(profile: Profile, join: Join, screen: Screen) -> anyhow:
         stay: join.seconds.map(Duration::from_secs),
         media: !join.no_media,
     };
-    Ok(call::run(device(profile)?, screen, options).await?)
+    let mut driver = device(profile)?;
+    if matches!(options.door, Door::Address(_)) {
+        // An invitation that still waits at the server may be what opens this door.
+        let show = |event: Event| screen.say(&present::event(&event));
+        if let Err(error) = driver.run(Command::Receive { follow: false }, show).await {
+            tracing::warn!(%error, "waiting invitations could not be fetched");
+        }
+    }
+    Ok(call::run(driver, screen, options).await?)
 }
