@@ -8,6 +8,7 @@ pub mod clock;
 pub mod config;
 pub mod federation;
 pub mod keyring;
+pub mod media;
 pub mod meeting;
 pub mod operator;
 pub mod random;

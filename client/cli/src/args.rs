@@ -142,6 +142,7 @@ pub enum Meeting {
 
 /// What a new meeting is to be.
 #[derive(Debug, Args)]
+#[allow(clippy::struct_excessive_bools)] // Each is a flag that can be typed.
 pub struct Create {
     /// Its title; servers never see it
     #[arg(long, default_value = "")]

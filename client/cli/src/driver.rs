@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// A deadline further away than this is looked at again then.
-const LONGEST_SLEEP: Duration = Duration::from_secs(60);
+const LONGEST_SLEEP: Duration = Duration::from_mins(1);
 
 /// The device cannot go on.
 #[derive(Debug, thiserror::Error)]
@@ -163,7 +163,7 @@ impl Driver {
                 }
                 Output::Token(token) => self.api.set_token(token.as_ref()),
                 Output::Persist { key, value } => {
-                    self.profile.store(&key, value.as_ref().map(|v| v.as_slice()))?
+                    self.profile.store(&key, value.as_ref().map(|v| v.as_slice()))?;
                 }
                 Output::Event(event) => self.events.push_back(*event),
             }

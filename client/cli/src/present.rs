@@ -74,11 +74,11 @@ pub fn done(done: &Done) -> Note {
         Done::Meetings(all) => meetings(all),
         Done::Invited { devices, unreachable } => {
             let nobody: Vec<String> = unreachable.iter().map(ToString::to_string).collect();
-            let mut text = format!("Sent to {devices} device(s).");
-            for address in &nobody {
-                text.push_str(&format!("\nNo device is known for {address}; nothing was sent there."));
-            }
-            Note::new("invited", json!({ "devices": devices, "unreachable": nobody }), text)
+            let mut lines = vec![format!("Sent to {devices} device(s).")];
+            lines.extend(
+                nobody.iter().map(|a| format!("No device is known for {a}; nothing was sent there.")),
+            );
+            Note::new("invited", json!({ "devices": devices, "unreachable": nobody }), lines.join("\n"))
         }
     }
 }

@@ -11,6 +11,7 @@ use std::{
 };
 
 use conclave_core::identity::address::{Domain, UserAddress};
+use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
@@ -54,6 +55,9 @@ struct Settings {
     server: String,
     ca: Option<PathBuf>,
 }
+
+/// A key and what is kept under it.
+pub type Kept = (String, Zeroizing<Vec<u8>>);
 
 /// One account on this machine.
 #[derive(Debug)]
@@ -126,7 +130,7 @@ impl Profile {
     }
 
     /// Everything that the device keeps.
-    pub fn load(&self) -> Result<Vec<(String, Zeroizing<Vec<u8>>)>, Error> {
+    pub fn load(&self) -> Result<Vec<Kept>, Error> {
         let folder = self.folder.join(STATE);
         let mut all = Vec::new();
         for entry in fs::read_dir(&folder).map_err(|error| io_error(&folder, error))? {
@@ -174,7 +178,8 @@ fn name_of(key: &str) -> String {
         if plain(byte) && !(index == 0 && byte == b'.') {
             name.push(byte.into());
         } else {
-            name.push_str(&format!("%{byte:02x}"));
+            name.push('%');
+            name += &HEXLOWER.encode(&[byte]);
         }
     }
     name
@@ -205,7 +210,7 @@ fn make_folder(path: &Path) -> Result<(), Error> {
 
 fn check(path: &Path) -> Result<(), Error> {
     let mode = fs::metadata(path).map_err(|error| io_error(path, error))?.mode();
-    if mode & 0o077 == 0 { Ok(()) } else { Err(Error::Exposed(path.to_owned())) }
+    if mode.trailing_zeros() >= 6 { Ok(()) } else { Err(Error::Exposed(path.to_owned())) }
 }
 
 fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, Error> {

@@ -1,5 +1,6 @@
 //! What others wrote, made safe for a terminal and for scripts (C19): nothing that moves the cursor, hides or reverses text.
 
+use data_encoding::HEXLOWER;
 use serde::Serialize;
 
 /// Whether a character could do more than be seen: controls, direction marks, invisible and private ones.
@@ -33,7 +34,8 @@ pub fn json_line(value: &impl Serialize) -> String {
         if is_dangerous(character) {
             let mut units = [0; 2];
             for unit in character.encode_utf16(&mut units) {
-                line.push_str(&format!("\\u{unit:04x}"));
+                line.push_str("\\u");
+                line.push_str(&HEXLOWER.encode(&unit.to_be_bytes()));
             }
         } else {
             line.push(character);

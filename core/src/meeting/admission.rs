@@ -151,16 +151,16 @@ fn check_token(
     trust: Trust<'_>,
     logged: Time,
 ) -> Result<(), Refused> {
-    let (issuer, token): (_, wire::AdmissionToken) = trust
+    let (inviter, token): (_, wire::AdmissionToken) = trust
         .open(Label::AdmissionToken, signed, |token: &wire::AdmissionToken| token.issued_ms)
         .map_err(Refused::Issuer)?;
     let (issued, expires) = (Time::from_ms(token.issued_ms), Time::from_ms(token.expires_ms));
     let failed = [
-        (token.issuer == issuer.to_string(), "another device signed it than it says"),
+        (token.issuer == inviter.to_string(), "another device signed it than it says"),
         (token.meeting_id == join.meeting.as_bytes()[..], "it is for another meeting"),
         (token.address == join.device.user().to_string(), "it is for another address"),
-        (policy.allows(issuer.user(), wire::Right::Invite), "its issuer may not invite"),
-        (!policy.is_banned(issuer.user()), "its issuer is banned"),
+        (policy.allows(inviter.user(), wire::Right::Invite), "its issuer may not invite"),
+        (!policy.is_banned(inviter.user()), "its issuer is banned"),
         (issued >= policy.rules().tokens_not_before, "it has been withdrawn"),
         (issued <= logged + limits::CLOCK_SKEW, "it is from the future"),
         (logged <= expires + limits::CLOCK_SKEW, "it has expired"),

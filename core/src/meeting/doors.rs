@@ -59,7 +59,7 @@ impl OpenJoin {
 
     /// Whether a host must let it in yet.
     pub fn waits(&self, now: Time) -> bool {
-        self.admission.must_wait && !self.admitted.is_some_and(|(_, expires)| now <= expires)
+        self.admission.must_wait && self.admitted.is_none_or(|(_, expires)| now > expires)
     }
 
     /// Whose Join.

@@ -175,12 +175,11 @@ const fn of_commit(error: &commit_rules::Error) -> ErrorReason {
 const fn of_room(error: &room::Error) -> ErrorReason {
     use room::Error as E;
     match error {
-        E::NotMember | E::NotEntitled => ErrorReason::NotEntitled,
+        E::NotMember | E::NotEntitled | E::Running => ErrorReason::NotEntitled,
         E::NotRunning | E::Over => ErrorReason::NotFound,
         E::AlreadyFounded | E::WrongEpoch | E::TooDeep => ErrorReason::WrongEpoch,
         E::NothingToJudge | E::Void(_) | E::Founding(_) | E::Welcome | E::Header(_) => ErrorReason::Malformed,
         E::RateLimited => ErrorReason::RateLimited,
-        E::Running => ErrorReason::NotEntitled,
         E::HubMisbehaved => ErrorReason::LogBroken,
         E::Bug(_) => ErrorReason::Bug,
     }

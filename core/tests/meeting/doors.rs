@@ -35,7 +35,7 @@ fn admit(world: &mut World, by: usize, who: usize, admitted: bool) -> Result<(),
         key_package_ref: Bytes::copy_from_slice(joiner.key_package_ref().as_bytes()),
         device: world.devices[who].uri().to_string(),
         admitted,
-        expires_ms: (world.now + Duration::from_secs(60)).as_ms(),
+        expires_ms: (world.now + Duration::from_mins(1)).as_ms(),
     };
     world.submit(by, Kind::Admit, admit.encode_to_vec()).map(|_| ())
 }

@@ -6,6 +6,7 @@ use conclave_core::{
     ids::Sequence,
     meeting::{
         Error,
+        commit_rules::Annotations,
         follower::{Follower, Input, Output},
         hub,
         log::{self, Entry, Head, Kind},
@@ -162,7 +163,7 @@ fn log_05_unknown_kinds_are_carried_and_hashed_and_do_nothing() {
             previous_hash: Bytes::copy_from_slice(follower.room().tip().hash.as_bytes()),
             kind,
             epoch: epoch.0,
-            submission_id: vec![kind as u8; 16].into(),
+            submission_id: vec![0xE0 + u8::try_from(place).unwrap(); 16].into(),
             content_hash: Sha256::digest(&content).to_vec().into(),
             ..wire::EntryHeader::decode(world.entries.last().unwrap().to_wire().header).unwrap()
         };
@@ -193,7 +194,7 @@ fn log_10_messages_are_for_this_epoch_or_the_last() {
     let early = world.devices[BOB].member.as_mut().unwrap().seal(b"early").unwrap();
     for _ in 0..2 {
         let plan = conclave_core::group::CommitPlan { self_update: true, ..Default::default() };
-        world.commit(ALICE, plan, &Default::default()).unwrap();
+        world.commit(ALICE, plan, &Annotations::default()).unwrap();
         world.pass(Duration::from_secs(1));
     }
     let error = world.submit(BOB, Kind::Message, early).unwrap_err();

@@ -7,5 +7,6 @@ mod log;
 mod path;
 mod policy;
 mod restart;
+mod vectors;
 mod void;
 mod world;

@@ -37,7 +37,8 @@ fn change(signer: &str, change: impl FnOnce(&mut Rules)) -> Result<(), policy::E
 #[test]
 fn mtg_09_each_change_takes_its_right() {
     let (host, co_host, other) = ("alice@north.example", "carol@north.example", "bob@south.example");
-    let changes: [(fn(&mut Rules), bool); 8] = [
+    type Case = (fn(&mut Rules), bool);
+    let changes: [Case; 8] = [
         (|rules| rules.locked = true, true),
         (|rules| rules.lobby = true, true),
         (|rules| _ = rules.banned.insert(user("mallory@south.example")), true),

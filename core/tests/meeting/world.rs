@@ -248,7 +248,8 @@ impl World {
         }
     }
 
-    /// Makes a fresh KeyPackage and signs for it with the link's key.
+    /// Makes a fresh KeyPackage and signs for it with the link's key; as `join` wants it.
+    #[allow(clippy::unnecessary_wraps)]
     pub(crate) fn link_evidence(&mut self, who: usize) -> Option<wire::evidence::Evidence> {
         self.renew_joiner(who);
         Some(sign_link(&self.view(who), &self.secret.link_key()))
@@ -266,6 +267,8 @@ impl World {
         sign_token(&new, &self.devices[by].identity)
     }
 
+    /// A token for a fresh KeyPackage's device; as `join` wants it.
+    #[allow(clippy::unnecessary_wraps)]
     pub(crate) fn token_evidence(&mut self, by: usize, to: usize) -> Option<wire::evidence::Evidence> {
         self.renew_joiner(to);
         Some(wire::evidence::Evidence::Token(self.token(by, to)))

@@ -19,7 +19,7 @@ pub struct Error {
 }
 
 impl Error {
-    pub(super) fn unavailable(message: impl ToString) -> Self {
+    pub(super) fn unavailable(message: &dyn std::fmt::Display) -> Self {
         Self { reason: ErrorReason::Unavailable, message: message.to_string(), retry_after: None }
     }
 
@@ -29,7 +29,7 @@ impl Error {
         while let Some(inner) = cause.source() {
             cause = inner;
         }
-        Self::unavailable(format!("the server cannot be reached: {cause}"))
+        Self::unavailable(&format_args!("the server cannot be reached: {cause}"))
     }
 }
 

@@ -74,8 +74,8 @@ impl Api {
         let addresses = connect::resolve(&self.server).await.map_err(|error| Error::unavailable(&error))?;
         addresses
             .first()
-            .map(|a| a.ip())
-            .ok_or_else(|| Error::unavailable("the server's name has no address"))
+            .map(std::net::SocketAddr::ip)
+            .ok_or_else(|| Error::unavailable(&"the server's name has no address"))
     }
 
     /// Makes a unary call.
@@ -87,7 +87,7 @@ impl Api {
         };
         match tokio::time::timeout(CALL_WITHIN, answer).await {
             Ok(result) => result,
-            Err(_) => Err(Error::unavailable("the server did not answer in time")),
+            Err(_) => Err(Error::unavailable(&"the server did not answer in time")),
         }
     }
 

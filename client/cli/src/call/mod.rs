@@ -74,7 +74,9 @@ impl Call {
             tokio::select! {
                 event = self.stay.driver.next() => {
                     let (notes, went) = self.stay.take(event?)?;
-                    notes.iter().for_each(|note| self.screen.say(note));
+                    for note in &notes {
+                        self.screen.say(note);
+                    }
                     if let Some(went) = went {
                         break went == Went::Well;
                     }

@@ -112,7 +112,7 @@ struct Receiver {
 
 /// A connection, being made or made.
 pub struct Connection {
-    rtc: Rtc,
+    rtc: Box<Rtc>, // Many kilobytes.
     socket: UdpSocket,
     local: SocketAddr,
     outgoing: Vec<(Mid, Kind)>,
@@ -160,7 +160,7 @@ impl Offered {
             .collect();
         let (offer, pending) = changes.apply().ok_or_else(|| Error::Broken("nothing to offer".to_owned()))?;
         let connection = Connection {
-            rtc,
+            rtc: Box::new(rtc),
             socket,
             local,
             outgoing,
@@ -215,7 +215,7 @@ impl Connection {
         let now = Instant::now();
         for part in sender.packetizer.packetize(sealed) {
             let sequence = sender.sequence.inc();
-            let time = (ticks & u64::from(u32::MAX)) as u32; // RTP times wrap.
+            let time = u32::try_from(ticks & u64::from(u32::MAX)).unwrap_or(0); // RTP times wrap.
             let packet = RtpWrite::new(sender.pt, sequence, time, now, part.payload)
                 .marker(part.marker)
                 .nackable(sender.kind == Kind::Video);

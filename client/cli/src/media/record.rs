@@ -182,13 +182,13 @@ mod tests {
         order: impl Iterator<Item = usize>,
     ) {
         let device = DeviceUri::parse(uri).unwrap();
-        let rate = f64::from(clip.kind.clock_rate());
+        let rate = u64::from(clip.kind.clock_rate());
         for index in order {
             let frame = &clip.frames[index];
             let who = (&device, TrackNumber(number));
             recorder.take(who, clip.kind, 3_000_000_000 + frame.ticks, frame.payload.clone()).unwrap();
             let track = recorder.tracks.get_mut(&(device.clone(), TrackNumber(number))).unwrap();
-            let age = std::time::Duration::from_secs_f64(frame.ticks as f64 / rate);
+            let age = std::time::Duration::from_micros(frame.ticks * 1_000_000 / rate);
             track.began = Instant::now().checked_sub(age).unwrap();
         }
     }

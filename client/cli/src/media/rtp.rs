@@ -178,7 +178,7 @@ mod tests {
     use super::*;
 
     fn frame(length: usize, seed: u8) -> Vec<u8> {
-        (0..length).map(|i| (i as u8).wrapping_mul(31).wrapping_add(seed)).collect()
+        (0..=u8::MAX).cycle().take(length).map(|i| i.wrapping_mul(31).wrapping_add(seed)).collect()
     }
 
     #[test]
@@ -186,7 +186,7 @@ mod tests {
         let (mut cut, mut join) = (Packetizer::new(Kind::Video), Assembler::new(Kind::Video));
         let mut sequence = 0;
         for (index, length) in [1, 3, 1_155, 1_156, 1_157, 2_312, 2_313, 40_000].into_iter().enumerate() {
-            let sent = frame(length, index as u8);
+            let sent = frame(length, u8::try_from(index).unwrap());
             let parts = cut.packetize(&sent);
             assert_eq!(parts.len(), length.div_ceil(1_156));
             let mut got = None;

@@ -289,7 +289,7 @@ impl Worker {
         self.statistics.frames_sent += 1;
         let payload = frame.payload.clone();
         let device = self.device.clone();
-        self.log(Direction::Sent, &device, &layer, &payload);
+        self.log(Direction::Sent, &device, layer, &payload);
         Ok(())
     }
 
@@ -309,7 +309,7 @@ impl Worker {
 
     fn opened(&mut self, received: &Received, opened: Opened) {
         self.statistics.frames_received += 1;
-        self.log(Direction::Received, &opened.device, &opened.track, &opened.frame);
+        self.log(Direction::Received, &opened.device, opened.track, &opened.frame);
         let (device, number, kind) = (opened.device.as_ref(), opened.track.number, received.kind);
         if self.seen.insert((device.clone(), number)) {
             self.report(Report::FirstFrame { device: device.clone(), track: number, kind });
@@ -333,7 +333,7 @@ impl Worker {
         tracing::debug!(slot = %received.slot, %error, "a frame was refused");
     }
 
-    fn log(&mut self, direction: Direction, device: &DeviceUri, track: &TrackLayer, frame: &[u8]) {
+    fn log(&mut self, direction: Direction, device: &DeviceUri, track: TrackLayer, frame: &[u8]) {
         let Some(log) = &mut self.log else { return };
         if let Err(error) = log.write(direction, device, track.number, kind_of(track.codec), frame) {
             self.log = None;

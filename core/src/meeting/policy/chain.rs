@@ -126,8 +126,12 @@ impl PolicyChain {
         }
         let policy = Policy::parse(statement.policy)?;
         check_change(self.tip(), &policy, device.user())?;
-        let signer = device.user().clone();
-        Ok(Statement { signed: signed.clone(), policy: Arc::new(policy), signer, time })
+        Ok(Statement {
+            signed: signed.clone(),
+            policy: Arc::new(policy),
+            signer: device.user().clone(),
+            time,
+        })
     }
 
     /// Puts a change into force that [`check_next`](Self::check_next) gave.

@@ -8,6 +8,7 @@ use super::{Error, Policy, Role, Rules};
 use crate::identity::address::UserAddress;
 
 /// What changed, by the right that it takes.
+#[allow(clippy::struct_excessive_bools)] // One for each right, all independent.
 struct Changes {
     roles: bool,
     bans: bool,

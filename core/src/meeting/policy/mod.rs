@@ -79,6 +79,7 @@ impl fmt::Debug for PolicyHash {
 
 /// What a policy says; change a copy and call [`Policy::next`].
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools)] // Each is an independent switch of the policy.
 pub struct Rules {
     /// Who may do everything.
     pub hosts: BTreeSet<UserAddress>,
@@ -222,6 +223,7 @@ pub struct Policy {
 
 impl Policy {
     /// The policy of a new meeting.
+    #[allow(clippy::needless_pass_by_value)] // The rules live on in the policy.
     pub fn first(rules: Rules) -> Result<Self, Error> {
         Self::parse(rules.encode(0, None).encode_to_vec().into())
     }

@@ -1,0 +1,301 @@
+//! One device's WebRTC connection: str0m, what it publishes, and its slots.
+
+use std::{
+    net::SocketAddr,
+    panic::{AssertUnwindSafe, catch_unwind},
+    time::Instant,
+};
+
+use conclave_core::{
+    identity::address::DeviceUri,
+    ids::LeafIndex,
+    media::{
+        Codec, Layer, Medium, Track,
+        router::{ClientId, TrackId},
+    },
+};
+use conclave_proto::client::v1::{Ended, SlotTable, signals_response::Signal};
+use str0m::{
+    Input, Output, Rtc,
+    media::{Direction, KeyframeRequestKind, MediaKind, Mid, Pt, Rid},
+    net::{Protocol, Receive},
+    rtp::{RtpWrite, Ssrc},
+};
+use tokio::sync::watch;
+
+use super::{error::Error, offer::Answered, packet::Packet, slot::Slot};
+
+/// What a section of the offer carries, as the device says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Published {
+    pub(super) mid: Mid,
+    pub(super) track: Track,
+}
+
+/// A stream that comes, as it is known once its first packet was there.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Source {
+    ssrc: Ssrc,
+    pub(super) track: TrackId,
+    pub(super) layer: Layer,
+    pub(super) codec: Codec,
+    pub(super) number: conclave_core::ids::TrackNumber,
+    pub(super) seen: Instant,
+}
+
+/// One device's connection.
+#[allow(clippy::struct_excessive_bools)] // Independent marks, not states of one thing.
+pub(super) struct Client {
+    pub(super) id: ClientId,
+    pub(super) device: DeviceUri,
+    pub(super) leaf: LeafIndex,
+    /// When it wants to be woken.
+    pub(super) deadline: Instant,
+    /// It stands in the list of those that must be polled.
+    pub(super) listed: bool,
+    /// Packets were written to it since it last knew the time.
+    pub(super) unsent: bool,
+    /// ICE and DTLS are done; what was sent before would be lost.
+    pub(super) connected: bool,
+    pub(super) slots: Vec<Slot>,
+    pub(super) published: Vec<Published>,
+    pub(super) sources: Vec<Source>,
+    signals: watch::Sender<Signal>,
+    sending: Vec<(Mid, Medium)>,
+    rtc: Rtc,
+    /// str0m panicked; nothing more is asked of it.
+    broken: bool,
+}
+
+impl Client {
+    /// From an answered offer.
+    pub(super) fn new(id: ClientId, device: DeviceUri, leaf: LeafIndex, answered: Answered) -> Self {
+        let Answered { rtc, sections, deadline, .. } = answered;
+        let mut slots = Vec::new();
+        let mut sending = Vec::new();
+        for (mid, kind, direction) in sections {
+            let medium = medium(kind);
+            match direction {
+                Direction::SendOnly => slots.push(Slot::new(mid, medium)),
+                Direction::RecvOnly => sending.push((mid, medium)),
+                Direction::SendRecv | Direction::Inactive => {}
+            }
+        }
+        let (signals, _) = watch::channel(Signal::Slots(SlotTable::default()));
+        Self {
+            id,
+            device,
+            leaf,
+            deadline,
+            listed: false,
+            unsent: false,
+            connected: false,
+            slots,
+            published: Vec::new(),
+            sources: Vec::new(),
+            signals,
+            sending,
+            rtc,
+            broken: false,
+        }
+    }
+
+    /// Takes note of what its sections carry.
+    pub(super) fn publish(&mut self, published: Vec<Published>) -> Result<(), Error> {
+        for (at, new) in published.iter().enumerate() {
+            let section = self.sending.iter().find(|(mid, _)| *mid == new.mid).ok_or(Error::Track)?;
+            let twice = published
+                .iter()
+                .skip(at + 1)
+                .any(|other| other.mid == new.mid || other.track.number == new.track.number);
+            if section.1 != new.track.kind.medium() || twice {
+                return Err(Error::Track);
+            }
+        }
+        self.published = published;
+        self.sources.clear();
+        Ok(())
+    }
+
+    /// A UDP packet that may be its own; whether it was.
+    pub(super) fn receive(
+        &mut self,
+        now: Instant,
+        source: SocketAddr,
+        destination: SocketAddr,
+        bytes: &[u8],
+    ) -> bool {
+        let accepted = self.guarded(|rtc| {
+            let Ok(contents) = bytes.try_into() else { return false };
+            let receive = Receive { proto: Protocol::Udp, source, destination, contents };
+            let input = Input::Receive(now, receive);
+            if !rtc.accepts(&input) {
+                return false;
+            }
+            if let Err(error) = rtc.handle_input(input) {
+                tracing::debug!(%error, "a media packet was not taken");
+            }
+            true
+        });
+        accepted == Some(true)
+    }
+
+    /// Time has passed.
+    pub(super) fn tick(&mut self, now: Instant) {
+        self.unsent = false;
+        self.guarded(|rtc| {
+            if let Err(error) = rtc.handle_input(Input::Timeout(now)) {
+                tracing::debug!(%error, "a media connection failed");
+                rtc.disconnect();
+            }
+        });
+    }
+
+    /// The next thing to do; `None` if the connection is over.
+    pub(super) fn poll(&mut self) -> Option<Output> {
+        self.guarded(|rtc| if rtc.is_alive() { rtc.poll_output().ok() } else { None }).flatten()
+    }
+
+    /// Which stream a packet belongs to; `None` if the device has not said what its section carries.
+    pub(super) fn source(
+        &mut self,
+        ssrc: Ssrc,
+        now: Instant,
+        find: impl FnOnce(&DeviceUri, &Track) -> Option<TrackId>,
+    ) -> Option<(Source, bool)> {
+        if let Some(known) = self.sources.iter_mut().find(|source| source.ssrc == ssrc) {
+            known.seen = now;
+            return Some((*known, false));
+        }
+        let (mid, rid) = self.guarded(|rtc| {
+            let mut direct = rtc.direct_api();
+            direct.stream_rx(&ssrc).map(|stream| (stream.mid(), stream.rid()))
+        })??;
+        let published = self.published.iter().find(|published| published.mid == mid)?;
+        let layer = layer_of(rid)?;
+        let source = Source {
+            ssrc,
+            track: find(&self.device, &published.track)?,
+            layer: published.track.layer(layer)?.layer,
+            codec: published.track.codec,
+            number: published.track.number,
+            seen: now,
+        };
+        self.sources.push(source);
+        Some((source, true))
+    }
+
+    /// Sends a packet in a slot, if the slot can place it.
+    pub(super) fn send(&mut self, slot: usize, now: Instant, codec: Codec, packet: &Packet) -> bool {
+        let Some(slot) = self.slots.get_mut(slot).filter(|_| self.connected) else { return false };
+        let Some((sequence, timestamp)) = slot.rewrite(now, codec, packet) else { return false };
+        let mid = slot.mid;
+        let sent = self.guarded(|rtc| {
+            let pt = payload_type(rtc, mid, codec)?;
+            let mut direct = rtc.direct_api();
+            let stream = direct.stream_tx_by_mid(mid, None)?;
+            stream.write_rtp(
+                RtpWrite::new(pt, sequence.into(), timestamp, now, packet.payload.clone())
+                    .marker(packet.marker)
+                    .ext_vals(packet.extensions())
+                    .nackable(codec.medium() == Medium::Video),
+            );
+            Some(())
+        });
+        self.unsent = true;
+        sent.flatten().is_some()
+    }
+
+    /// Asks the device for a key frame of one of its tracks.
+    pub(super) fn request_key_frame(&mut self, track: Track, layer: Layer) {
+        let Some(mid) = self.published.iter().find(|published| published.track == track).map(|p| p.mid)
+        else {
+            return;
+        };
+        let rid = (track.layers > 1).then(|| Rid::from(layer.number().to_string().as_str()));
+        self.guarded(|rtc| {
+            let mut direct = rtc.direct_api();
+            if let Some(stream) = direct.stream_rx_by_mid(mid, rid) {
+                stream.request_keyframe(KeyframeRequestKind::Pli);
+            }
+        });
+    }
+
+    /// What is in its slots, and whether it ended, as it changes.
+    pub(super) fn signals(&self) -> watch::Receiver<Signal> {
+        self.signals.subscribe()
+    }
+
+    /// Says something to the device.
+    pub(super) fn signal(&self, signal: Signal) {
+        self.signals.send_replace(signal);
+    }
+
+    /// Ends the connection: the device is told, the peer gets DTLS's farewell with what is polled next.
+    pub(super) fn end(&mut self, reason: &str) {
+        self.signal(Signal::Ended(Ended { reason: reason.to_owned() }));
+        self.guarded(|rtc| {
+            if rtc.close().is_err() {
+                rtc.disconnect();
+            }
+        });
+    }
+
+    /// Whether str0m panicked.
+    pub(super) const fn is_broken(&self) -> bool {
+        self.broken
+    }
+
+    /// A panic inside str0m ends one connection, not a thread (str0m says that it may panic on its own faults).
+    fn guarded<T>(&mut self, ask: impl FnOnce(&mut Rtc) -> T) -> Option<T> {
+        if self.broken {
+            return None;
+        }
+        let rtc = &mut self.rtc;
+        let result = catch_unwind(AssertUnwindSafe(|| ask(rtc)));
+        self.broken = result.is_err();
+        result.ok()
+    }
+}
+
+/// The medium of a section.
+pub(super) const fn medium(kind: MediaKind) -> Medium {
+    match kind {
+        MediaKind::Audio => Medium::Audio,
+        MediaKind::Video => Medium::Video,
+    }
+}
+
+/// The layer that a rid names: its number in decimal; without a rid there is one layer (spec: MED-17).
+fn layer_of(rid: Option<Rid>) -> Option<Layer> {
+    match rid {
+        None => Some(Layer::BASE),
+        Some(rid) => Layer::new(rid.parse().ok()?),
+    }
+}
+
+/// The payload type that the client's offer gave a codec.
+fn payload_type(rtc: &Rtc, mid: Mid, codec: Codec) -> Option<Pt> {
+    let offered = rtc.media(mid)?.remote_pts();
+    let wanted = match codec {
+        Codec::Opus => str0m::format::Codec::Opus,
+        Codec::Vp8 => str0m::format::Codec::Vp8,
+    };
+    let mut params = rtc.codec_config().params().iter();
+    params
+        .find(|params| params.spec().codec == wanted && offered.contains(&params.pt()))
+        .map(str0m::format::PayloadParams::pt)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn med_17_rids_are_layer_numbers() {
+        assert_eq!(layer_of(None), Some(Layer::BASE));
+        assert_eq!(layer_of(Some("2".into())), Layer::new(2));
+        assert_eq!(layer_of(Some("4".into())), None);
+        assert_eq!(layer_of(Some("hi".into())), None);
+    }
+}

@@ -1,0 +1,285 @@
+//! One session's part of a relay link: which numbers mean which layers, both ways.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use conclave_core::{
+    identity::address::DeviceUri,
+    ids::{LeafIndex, TrackNumber},
+    media::{
+        Codec, Layer, Track,
+        router::{Routed, TrackId},
+    },
+};
+use conclave_proto::{
+    relay::v1::{Announce, AnnouncedTrack, Subscribe, relay_message::Message},
+    types::v1 as wire,
+};
+
+use super::{
+    SessionKey,
+    relay::{Incoming, LinkHandle},
+};
+
+/// Most tracks that a device publishes.
+pub(super) const TRACKS_PER_DEVICE: usize = 16;
+/// Most streams of one session that one link carries in one direction (spec: MED-23).
+const STREAMS: usize = 128;
+/// Most tracks of one session that another server may announce.
+const TRACKS: usize = 1_024;
+
+/// A stream that the other side sends.
+#[derive(Debug)]
+pub(super) struct Remote {
+    pub(super) device: DeviceUri,
+    pub(super) number: TrackNumber,
+    pub(super) leaf: LeafIndex,
+    pub(super) codec: Codec,
+    pub(super) layer: Layer,
+    pub(super) track: TrackId,
+    pub(super) incoming: Incoming,
+}
+
+/// What a device may have announced: its leaf, and its tracks with the numbers of their layers.
+pub(super) type Acceptable = BTreeMap<DeviceUri, (LeafIndex, Vec<(Track, Vec<u32>)>)>;
+
+/// One session's part of a relay link.
+#[derive(Debug)]
+pub(super) struct SessionLink {
+    pub(super) handle: LinkHandle,
+    /// The numbers under which this side announced its layers.
+    numbers: BTreeMap<(TrackId, Layer), u32>,
+    /// What the other side subscribed to, to be read at each packet.
+    wanted: BTreeMap<(TrackId, Layer), u32>,
+    pub(super) remotes: HashMap<u32, Remote>,
+    /// The other side's last list, kept because its devices may be logged here later.
+    pub(super) heard: Vec<AnnouncedTrack>,
+    said: Option<Vec<AnnouncedTrack>>,
+    asked: Option<BTreeSet<u32>>,
+}
+
+impl SessionLink {
+    /// A new link knows nothing of a session.
+    pub(super) fn new(handle: LinkHandle, heard: Vec<AnnouncedTrack>) -> Self {
+        Self {
+            handle,
+            numbers: BTreeMap::new(),
+            wanted: BTreeMap::new(),
+            remotes: HashMap::new(),
+            heard,
+            said: None,
+            asked: None,
+        }
+    }
+
+    /// Tells the other side what is published here, if it does not know yet.
+    pub(super) fn announce<'a>(&mut self, key: SessionKey, own: impl Iterator<Item = (TrackId, &'a Routed)>) {
+        let mut tracks = Vec::new();
+        let mut live = BTreeSet::new();
+        for (id, routed) in own {
+            let layers = (0..routed.track.layers).filter_map(Layer::new);
+            let stream_ids = layers
+                .map(|layer| {
+                    live.insert((id, layer));
+                    *self.numbers.entry((id, layer)).or_insert_with(|| self.handle.fresh_stream())
+                })
+                .collect();
+            let track = Some(wire::Track::from(&routed.track));
+            tracks.push(AnnouncedTrack { device: routed.device.to_string(), track, stream_ids });
+        }
+        self.numbers.retain(|place, _| live.contains(place));
+        if self.said.as_ref() != Some(&tracks) && (self.said.is_some() || !tracks.is_empty()) {
+            self.said = Some(tracks.clone());
+            let announce = Announce {
+                meeting_id: key.meeting.as_bytes().to_vec().into(),
+                session: key.session.0,
+                tracks,
+            };
+            self.handle.say(Message::Announce(announce));
+        }
+    }
+
+    /// Tells the other side what is needed here, if it does not know yet.
+    pub(super) fn subscribe(&mut self, key: SessionKey, needed: &BTreeSet<(TrackId, Layer)>) {
+        let streams: BTreeSet<u32> = self
+            .remotes
+            .iter()
+            .filter(|(_, remote)| needed.contains(&(remote.track, remote.layer)))
+            .map(|(stream, _)| *stream)
+            .collect();
+        if self.asked.as_ref() != Some(&streams) && (self.asked.is_some() || !streams.is_empty()) {
+            self.asked = Some(streams.clone());
+            let subscribe = Subscribe {
+                meeting_id: key.meeting.as_bytes().to_vec().into(),
+                session: key.session.0,
+                stream_ids: streams.into_iter().collect(),
+            };
+            self.handle.say(Message::Subscribe(subscribe));
+        }
+    }
+
+    /// The other side wants these streams and no others; more than the budget are left out (spec: MED-23).
+    pub(super) fn subscribed(&mut self, streams: &[u32]) -> Vec<(TrackId, Layer)> {
+        let old = self.wanted.len();
+        let mut wanted = BTreeMap::new();
+        for stream in streams {
+            if wanted.len() == STREAMS {
+                break;
+            }
+            if let Some(place) = self.place_of(*stream) {
+                wanted.insert(place, *stream);
+            }
+        }
+        let share = self.handle.share(old, wanted.len());
+        self.wanted = wanted.into_iter().take(share).collect();
+        self.wanted.keys().copied().collect()
+    }
+
+    /// The layer that this side announced under a number.
+    pub(super) fn place_of(&self, stream: u32) -> Option<(TrackId, Layer)> {
+        self.numbers.iter().find(|(_, number)| **number == stream).map(|(place, _)| *place)
+    }
+
+    /// The number under which the other side gets a layer.
+    pub(super) fn number_of(&self, track: TrackId, layer: Layer) -> Option<u32> {
+        self.wanted.get(&(track, layer)).copied()
+    }
+
+    /// The number under which the other side announced a layer.
+    pub(super) fn remote_number(&self, track: TrackId, layer: Layer) -> Option<u32> {
+        let mut remotes = self.remotes.iter();
+        remotes.find(|(_, remote)| remote.track == track && remote.layer == layer).map(|(stream, _)| *stream)
+    }
+
+    /// The tracks of the other side's last list that it may announce: those of its own devices in the session (spec: MED-24).
+    pub(super) fn acceptable(&self, roster: &HashMap<DeviceUri, LeafIndex>) -> Acceptable {
+        let mut devices = Acceptable::new();
+        for announced in self.heard.iter().take(TRACKS) {
+            let Ok(device) = DeviceUri::parse(&announced.device) else { continue };
+            let Some(track) = announced.track.as_ref().and_then(|track| Track::try_from(track).ok()) else {
+                continue;
+            };
+            let Some(leaf) = roster.get(&device) else { continue };
+            let fits = *device.domain() == self.handle.domain
+                && announced.stream_ids.len() == usize::from(track.layers);
+            let (_, tracks) = devices.entry(device).or_insert_with(|| (*leaf, Vec::new()));
+            if fits && tracks.len() < TRACKS_PER_DEVICE {
+                tracks.push((track, announced.stream_ids.clone()));
+            }
+        }
+        devices
+    }
+
+    /// The link is gone, or the session: gives the streams back.
+    pub(super) fn release(&mut self) {
+        self.handle.share(self.wanted.len(), 0);
+        self.wanted.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)] // Tests may panic.
+    use std::sync::Arc;
+
+    use conclave_core::{
+        identity::address::Domain,
+        ids::{MeetingId, SessionNumber},
+        media::{
+            Kind,
+            router::{ClientId, LinkId, Origin, Router},
+        },
+    };
+    use conclave_proto::relay::v1::RelayMessage;
+    use tokio::sync::mpsc;
+
+    use super::*;
+
+    fn link(domain: &str) -> (SessionLink, mpsc::UnboundedReceiver<RelayMessage>) {
+        let (control, said) = mpsc::unbounded_channel();
+        let handle = LinkHandle {
+            id: LinkId(1),
+            domain: Domain::parse(domain).unwrap(),
+            largest: Arc::new(1_200.into()),
+            control,
+            datagrams: mpsc::channel(1).0,
+            last_stream: Arc::default(),
+            subscribed: Arc::default(),
+        };
+        (SessionLink::new(handle, Vec::new()), said)
+    }
+
+    fn device(domain: &str, number: u32) -> DeviceUri {
+        DeviceUri::parse(&format!("conclave://{domain}/u/d{number}/d/0000000000000001")).unwrap()
+    }
+
+    fn camera(number: u32) -> Track {
+        Track { number: TrackNumber(number), kind: Kind::Video, codec: Codec::Vp8, layers: 3 }
+    }
+
+    const KEY: SessionKey = SessionKey { meeting: MeetingId::from_bytes([1; 32]), session: SessionNumber(1) };
+
+    #[test]
+    fn med_23_r16_a_link_is_not_made_to_carry_everything() {
+        let mut router = Router::new();
+        for number in 0..500 {
+            let client = ClientId(number);
+            router.connect(client, device("north.example", number), &[]);
+            router.publish(Origin::Client(client), &device("north.example", number), &[camera(1)]);
+        }
+        let (mut link, mut said) = link("south.example");
+        link.announce(KEY, router.own_tracks());
+        let Some(Message::Announce(announce)) = said.try_recv().unwrap().message else { unreachable!() };
+        let all: Vec<u32> = announce.tracks.iter().flat_map(|track| track.stream_ids.clone()).collect();
+        assert_eq!(all.len(), 1_500);
+        assert_eq!(link.subscribed(&all).len(), 128);
+        assert_eq!(link.subscribed(&[all[0], all[0], u32::MAX]).len(), 1);
+        // Other sessions have used the link up.
+        link.handle.share(0, 1_023);
+        assert_eq!(link.subscribed(&all).len(), 1);
+        link.release();
+        assert_eq!(link.handle.share(1_023, 2_000), 1_024);
+    }
+
+    #[test]
+    fn nothing_is_announced_or_subscribed_twice() {
+        let mut router = Router::new();
+        router.connect(ClientId(1), device("north.example", 1), &[]);
+        let (mut link, mut said) = link("south.example");
+        link.announce(KEY, router.own_tracks());
+        link.subscribe(KEY, &BTreeSet::new());
+        assert!(said.try_recv().is_err(), "nothing to say");
+        router.publish(Origin::Client(ClientId(1)), &device("north.example", 1), &[camera(1)]);
+        link.announce(KEY, router.own_tracks());
+        link.announce(KEY, router.own_tracks());
+        assert!(said.try_recv().is_ok());
+        assert!(said.try_recv().is_err());
+        router.publish(Origin::Client(ClientId(1)), &device("north.example", 1), &[]);
+        link.announce(KEY, router.own_tracks());
+        assert!(said.try_recv().is_ok(), "an end is said too");
+    }
+
+    #[test]
+    fn med_24_a_peer_speaks_for_its_own_devices_in_the_session_only() {
+        let announced = |device: &DeviceUri, number, streams| AnnouncedTrack {
+            device: device.to_string(),
+            track: Some((&camera(number)).into()),
+            stream_ids: streams,
+        };
+        let (own, foreign, absent) =
+            (device("south.example", 1), device("north.example", 2), device("south.example", 3));
+        let roster = HashMap::from([(own.clone(), LeafIndex(4)), (foreign.clone(), LeafIndex(5))]);
+        let (mut link, _said) = link("south.example");
+        link.heard = vec![
+            announced(&own, 1, vec![1, 2, 3]),
+            announced(&own, 2, vec![4]),
+            announced(&foreign, 1, vec![5, 6, 7]),
+            announced(&absent, 1, vec![8, 9, 10]),
+        ];
+        let acceptable = link.acceptable(&roster);
+        let tracks: Vec<_> = acceptable.values().flat_map(|(_, tracks)| tracks).collect();
+        assert_eq!(tracks, [&(camera(1), vec![1, 2, 3])]);
+
+        link.heard = (0..40).map(|n| announced(&own, n, vec![3 * n, 3 * n + 1, 3 * n + 2])).collect();
+        assert_eq!(link.acceptable(&roster)[&own].1.len(), TRACKS_PER_DEVICE);
+    }
+}

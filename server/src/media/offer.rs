@@ -1,0 +1,121 @@
+//! Reading an offer and answering it.
+
+use std::{
+    net::SocketAddr,
+    panic::{AssertUnwindSafe, catch_unwind},
+    time::Instant,
+};
+
+use str0m::{
+    Candidate, Output, Rtc,
+    change::SdpOffer,
+    config::DtlsCert,
+    media::{Direction, MediaKind, Mid},
+};
+
+use super::error::Error;
+
+/// Largest offer, bytes.
+const OFFER_BYTES: usize = 64 * 1024;
+/// Most lines of an offer.
+const OFFER_LINES: usize = 4_000;
+/// Most sections of an offer: tracks and slots together.
+const SECTIONS: usize = 64;
+/// Most candidates in an offer.
+const CANDIDATES: usize = 64;
+/// The one transport: DTLS-SRTP.
+const TRANSPORT: &str = "UDP/TLS/RTP/SAVPF";
+
+/// An answered offer.
+pub(super) struct Answered {
+    pub(super) rtc: Rtc,
+    /// The sections in their order: what each carries and which way, as this server sees it.
+    pub(super) sections: Vec<(Mid, MediaKind, Direction)>,
+    /// When the connection wants to be woken.
+    pub(super) deadline: Instant,
+    /// The ICE user name that the client will send.
+    pub(super) name: String,
+    /// The SDP answer.
+    pub(super) answer: String,
+}
+
+/// Answers an offer on behalf of the addresses where this server is reached.
+pub(super) fn answer(
+    offer: &str,
+    addresses: &[SocketAddr],
+    certificate: &DtlsCert,
+    now: Instant,
+) -> Result<Answered, Error> {
+    check(offer)?;
+    catch_unwind(AssertUnwindSafe(|| answer_checked(offer, addresses, certificate, now)))
+        .unwrap_or(Err(Error::Offer))
+}
+
+/// Bounds an offer before it is parsed (spec: MED-12).
+fn check(offer: &str) -> Result<(), Error> {
+    if offer.len() > OFFER_BYTES || offer.lines().count() > OFFER_LINES {
+        return Err(Error::TooLarge);
+    }
+    let mut sections = offer.lines().filter_map(|line| line.strip_prefix("m="));
+    if sections.clone().count() > SECTIONS
+        || offer.lines().filter(|line| line.starts_with("a=candidate:")).count() > CANDIDATES
+    {
+        return Err(Error::TooLarge);
+    }
+    let encrypted = sections.all(|section| section.split(' ').nth(2) == Some(TRANSPORT));
+    if encrypted { Ok(()) } else { Err(Error::Offer) }
+}
+
+fn answer_checked(
+    offer: &str,
+    addresses: &[SocketAddr],
+    certificate: &DtlsCert,
+    now: Instant,
+) -> Result<Answered, Error> {
+    let mids: Vec<Mid> =
+        offer.lines().filter_map(|line| line.strip_prefix("a=mid:")).map(Mid::from).collect();
+    let offer = SdpOffer::from_sdp_string(offer).map_err(|_| Error::Offer)?;
+    let mut rtc = Rtc::builder()
+        .clear_codecs()
+        .enable_opus(true, false)
+        .enable_vp8(true)
+        .set_rtp_mode(true)
+        .set_ice_lite(true)
+        .set_dtls_cert(certificate.clone())
+        .build(now);
+    for address in addresses {
+        rtc.add_local_candidate(Candidate::host(*address, "udp").map_err(|_| Error::Unavailable)?);
+    }
+    let answer = rtc.sdp_api().accept_offer(offer).map_err(|error| {
+        tracing::debug!(%error, "an offer was refused");
+        Error::Offer
+    })?;
+    let name = rtc.direct_api().local_ice_credentials().ufrag;
+    let deadline = loop {
+        match rtc.poll_output().map_err(|_| Error::Offer)? {
+            Output::Timeout(deadline) => break deadline,
+            Output::Event(_) | Output::Transmit(_) => {}
+        }
+    };
+    let sections =
+        mids.iter().filter_map(|mid| rtc.media(*mid)).map(|m| (m.mid(), m.kind(), m.direction())).collect();
+    Ok(Answered { rtc, sections, deadline, name, answer: answer.to_sdp_string() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn med_12_c20_oversize_and_unencrypted_offers_are_refused() {
+        let section = "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\n";
+        assert_eq!(check(section), Ok(()));
+        assert_eq!(check("m=audio 9 RTP/AVP 0\r\n"), Err(Error::Offer));
+        assert_eq!(check("m=audio 9\r\n"), Err(Error::Offer));
+        assert_eq!(check("m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\n"), Err(Error::Offer));
+        assert_eq!(check(&section.repeat(65)), Err(Error::TooLarge));
+        assert_eq!(check(&"a=x\r\n".repeat(10_000)), Err(Error::TooLarge));
+        assert_eq!(check(&"a=candidate:1\r\n".repeat(65)), Err(Error::TooLarge));
+        assert_eq!(check(&"x".repeat(70_000)), Err(Error::TooLarge));
+    }
+}

@@ -1,0 +1,238 @@
+//! One link from hello to its end.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, AtomicUsize, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use bytes::Bytes;
+use conclave_core::{identity::address::Domain, media::router::LinkId};
+use conclave_proto::relay::v1::{RelayHello, RelayMessage, relay_message::Message};
+use quinn::{Connection, RecvStream, SendDatagramError, SendStream};
+use rustls_pki_types::CertificateDer;
+use tokio::{sync::mpsc, time::timeout};
+
+use super::{
+    PeerIdentity,
+    control::{self, LinkError},
+    datagram,
+    handle::LinkHandle,
+};
+use crate::media::{Media, requests::key};
+
+/// How long the hellos may take, and any write on the control stream.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Most datagrams that wait to be sent.
+const QUEUE: usize = 4_096;
+/// Most streams of a peer whose thread is remembered.
+const STREAMS: usize = 65_536;
+/// Smallest datagram that a peer must take.
+const SMALLEST: usize = 512;
+
+/// Links of this process, each with its own number.
+static LAST_LINK: AtomicU32 = AtomicU32::new(0);
+
+/// A link whose peer has said hello and is known.
+pub(super) struct Link {
+    pub(super) domain: Domain,
+    connection: Connection,
+    send: SendStream,
+    receive: RecvStream,
+    largest: usize,
+}
+
+/// Dials: the TLS configuration has made sure who the peer is; its hello shows that it has accepted this side.
+pub(super) async fn greet(
+    connection: Connection,
+    domain: Domain,
+    identity: &dyn PeerIdentity,
+) -> Result<Link, LinkError> {
+    let greeting = async {
+        let (mut send, mut receive) = connection.open_bi().await?;
+        control::write(&mut send, &hello(&connection, identity)).await?;
+        let theirs = expect_hello(&mut receive).await?;
+        Ok::<_, LinkError>((send, receive, theirs))
+    };
+    let (send, receive, theirs) = timeout(PATIENCE, greeting).await??;
+    let largest = largest(&connection, &theirs)?;
+    Ok(Link { domain, connection, send, receive, largest })
+}
+
+/// Answers: nothing is said before the peer's key is known to be that of its domain.
+pub(super) async fn welcome(connection: Connection, identity: &dyn PeerIdentity) -> Result<Link, LinkError> {
+    let greeting = async {
+        let (mut send, mut receive) = connection.accept_bi().await?;
+        let theirs = expect_hello(&mut receive).await?;
+        let certificate = certificate(&connection).ok_or(LinkError::Unknown)?;
+        let descriptor = theirs.descriptor.clone().unwrap_or_default();
+        let domain = identity.identify(&certificate, &descriptor).await.ok_or(LinkError::Unknown)?;
+        control::write(&mut send, &hello(&connection, identity)).await?;
+        Ok::<_, LinkError>((send, receive, theirs, domain))
+    };
+    let (send, receive, theirs, domain) = timeout(PATIENCE, greeting).await??;
+    let largest = largest(&connection, &theirs)?;
+    Ok(Link { domain, connection, send, receive, largest })
+}
+
+impl Link {
+    /// Carries media until the link breaks.
+    pub(super) async fn run(self, media: &Media) -> LinkError {
+        let Self { domain, connection, send, receive, largest } = self;
+        let id = LinkId(LAST_LINK.fetch_add(1, Relaxed) + 1);
+        let (control, control_queue) = mpsc::unbounded_channel();
+        let (datagrams, datagram_queue) = mpsc::channel(QUEUE);
+        let (heard, heard_queue) = mpsc::channel(16);
+        let largest = Arc::new(AtomicUsize::new(largest));
+        let handle = LinkHandle {
+            id,
+            domain,
+            largest: largest.clone(),
+            control,
+            datagrams,
+            last_stream: Arc::default(),
+            subscribed: Arc::default(),
+        };
+        tracing::debug!(link = id.0, domain = %handle.domain, "a relay link is up");
+        media.link_up(&handle);
+        let _up = Up { media, connection: &connection, id };
+        tokio::select! {
+            end = read_control(receive, heard) => end,
+            end = write_control(send, control_queue) => end,
+            end = send_datagrams(&connection, datagram_queue, &largest) => end,
+            end = dispatch(&connection, heard_queue, media, id) => end,
+        }
+    }
+}
+
+/// Takes the link down, also when its task is aborted.
+struct Up<'a> {
+    media: &'a Media,
+    connection: &'a Connection,
+    id: LinkId,
+}
+
+impl Drop for Up<'_> {
+    fn drop(&mut self) {
+        self.media.link_down(self.id);
+        self.connection.close(0_u32.into(), b"");
+    }
+}
+
+fn hello(connection: &Connection, identity: &dyn PeerIdentity) -> RelayMessage {
+    let max_datagram = connection.max_datagram_size().unwrap_or(0);
+    let hello = RelayHello {
+        descriptor: Some(identity.descriptor()),
+        max_datagram: u32::try_from(max_datagram).unwrap_or(u32::MAX),
+    };
+    RelayMessage { message: Some(Message::Hello(hello)) }
+}
+
+async fn expect_hello(stream: &mut RecvStream) -> Result<RelayHello, LinkError> {
+    match control::read(stream).await?.message {
+        Some(Message::Hello(hello)) => Ok(hello),
+        _ => Err(LinkError::Misbehaved("no hello came first")),
+    }
+}
+
+/// The largest datagram that both sides take.
+fn largest(connection: &Connection, theirs: &RelayHello) -> Result<usize, LinkError> {
+    let ours = connection.max_datagram_size().ok_or(LinkError::Misbehaved("it takes no datagrams"))?;
+    let largest = ours.min(usize::try_from(theirs.max_datagram).unwrap_or(usize::MAX));
+    if largest < SMALLEST { Err(LinkError::Misbehaved("it takes too small datagrams")) } else { Ok(largest) }
+}
+
+fn certificate(connection: &Connection) -> Option<CertificateDer<'static>> {
+    let chain = connection.peer_identity()?.downcast::<Vec<CertificateDer<'static>>>().ok()?;
+    chain.first().cloned()
+}
+
+async fn read_control(mut stream: RecvStream, heard: mpsc::Sender<Message>) -> LinkError {
+    loop {
+        match control::read(&mut stream).await {
+            Ok(RelayMessage { message: Some(message) }) => {
+                if heard.send(message).await.is_err() {
+                    return LinkError::NotNeeded;
+                }
+            }
+            // A newer peer's message.
+            Ok(RelayMessage { message: None }) => {}
+            Err(error) => return error,
+        }
+    }
+}
+
+async fn write_control(
+    mut stream: SendStream,
+    mut queue: mpsc::UnboundedReceiver<RelayMessage>,
+) -> LinkError {
+    while let Some(message) = queue.recv().await {
+        match timeout(PATIENCE, control::write(&mut stream, &message)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => return error,
+            Err(late) => return late.into(),
+        }
+    }
+    LinkError::NotNeeded
+}
+
+async fn send_datagrams(
+    connection: &Connection,
+    mut queue: mpsc::Receiver<Bytes>,
+    largest: &AtomicUsize,
+) -> LinkError {
+    while let Some(datagram) = queue.recv().await {
+        match connection.send_datagram(datagram) {
+            Ok(()) => {}
+            // The path has shrunk: what comes next is cut smaller.
+            Err(SendDatagramError::TooLarge) => {
+                let now = connection.max_datagram_size().unwrap_or(0).max(SMALLEST);
+                largest.fetch_min(now, Relaxed);
+            }
+            Err(SendDatagramError::ConnectionLost(lost)) => return lost.into(),
+            Err(SendDatagramError::UnsupportedByPeer | SendDatagramError::Disabled) => {
+                return LinkError::Misbehaved("it takes no datagrams");
+            }
+        }
+    }
+    LinkError::NotNeeded
+}
+
+/// Gives what comes to the thread that it belongs to.
+async fn dispatch(
+    connection: &Connection,
+    mut heard: mpsc::Receiver<Message>,
+    media: &Media,
+    id: LinkId,
+) -> LinkError {
+    let mut threads: HashMap<u32, usize> = HashMap::new();
+    loop {
+        tokio::select! {
+            Some(message) = heard.recv() => {
+                if let Message::Announce(announce) = &message
+                    && let Some(key) = key(&announce.meeting_id, announce.session)
+                {
+                    let thread = media.index_of(key);
+                    for stream in announce.tracks.iter().flat_map(|track| &track.stream_ids) {
+                        if threads.len() < STREAMS {
+                            threads.insert(*stream, thread);
+                        }
+                    }
+                }
+                media.relay_message(id, message);
+            }
+            datagram = connection.read_datagram() => match datagram {
+                Ok(datagram) => {
+                    let stream = datagram::stream(&datagram);
+                    if let Some(thread) = stream.and_then(|stream| threads.get(&stream)) {
+                        media.relay_datagram(*thread, id, datagram);
+                    }
+                }
+                Err(error) => return error.into(),
+            },
+        }
+    }
+}

@@ -1,0 +1,263 @@
+//! One media thread: one UDP socket, the sessions that fell to it, no lock and nothing shared with another thread.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    io::ErrorKind,
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use conclave_core::{
+    identity::address::DeviceUri,
+    ids::LeafIndex,
+    media::router::{ClientId, LinkId},
+};
+use conclave_proto::{
+    client::v1::signals_response::Signal,
+    relay::v1::{AnnouncedTrack, relay_message::Message},
+};
+use str0m::config::DtlsCert;
+use tokio::{
+    net::UdpSocket,
+    sync::{mpsc, oneshot, watch},
+    time::sleep_until,
+};
+
+use super::{
+    ConnectionId, OpenRequest, SessionKey, UpdateRequest,
+    client::Client,
+    counters::Counters,
+    demux::Demux,
+    error::Error,
+    outbox::Outbox,
+    relay::{LinkHandle, read_datagram},
+    session::{Session, Work},
+};
+
+/// Most packets read before what they caused is sent.
+const BATCH: usize = 64;
+/// Largest UDP packet.
+const PACKET_BYTES: usize = 2_048;
+
+/// What a media thread is asked to do.
+pub(super) enum Command {
+    Open(Box<OpenRequest>, oneshot::Sender<Result<(String, ConnectionId), Error>>),
+    Update(Box<UpdateRequest>, oneshot::Sender<Result<(), Error>>),
+    Signals(ConnectionId, DeviceUri, oneshot::Sender<Result<watch::Receiver<Signal>, Error>>),
+    Close(ConnectionId, DeviceUri),
+    Cut(SessionKey, DeviceUri),
+    Roster(SessionKey, HashMap<DeviceUri, LeafIndex>),
+    LinkUp(LinkHandle),
+    LinkDown(LinkId),
+    Relay(LinkId, Message),
+}
+
+/// What a media thread works with.
+pub(super) struct Worker {
+    socket: UdpSocket,
+    /// The addresses where clients reach the socket.
+    pub(super) addresses: Vec<SocketAddr>,
+    pub(super) certificate: DtlsCert,
+    counters: Arc<Counters>,
+    commands: mpsc::UnboundedReceiver<Command>,
+    datagrams: mpsc::Receiver<(LinkId, Bytes)>,
+    pub(super) sessions: HashMap<SessionKey, Session>,
+    pub(super) demux: Demux<(SessionKey, ClientId)>,
+    pub(super) connections: HashMap<ConnectionId, (SessionKey, ClientId)>,
+    pub(super) links: HashMap<LinkId, LinkHandle>,
+    pub(super) streams: HashMap<(LinkId, u32), SessionKey>,
+    pub(super) early: VecDeque<(LinkId, SessionKey, Vec<AnnouncedTrack>)>,
+    pub(super) last_client: u32,
+    out: Outbox,
+    pub(super) new_connection: Box<dyn FnMut() -> ConnectionId + Send>,
+}
+
+/// What a media thread is made of.
+pub(super) struct Parts {
+    pub(super) socket: std::net::UdpSocket,
+    pub(super) addresses: Vec<SocketAddr>,
+    pub(super) certificate: DtlsCert,
+    pub(super) counters: Arc<Counters>,
+    pub(super) commands: mpsc::UnboundedReceiver<Command>,
+    pub(super) datagrams: mpsc::Receiver<(LinkId, Bytes)>,
+    pub(super) new_connection: Box<dyn FnMut() -> ConnectionId + Send>,
+}
+
+impl Worker {
+    /// Must be called inside a runtime.
+    pub(super) fn new(parts: Parts) -> std::io::Result<Self> {
+        Ok(Self {
+            socket: UdpSocket::from_std(parts.socket)?,
+            addresses: parts.addresses,
+            certificate: parts.certificate,
+            counters: parts.counters,
+            commands: parts.commands,
+            datagrams: parts.datagrams,
+            sessions: HashMap::new(),
+            demux: Demux::new(),
+            connections: HashMap::new(),
+            links: HashMap::new(),
+            streams: HashMap::new(),
+            early: VecDeque::new(),
+            last_client: 0,
+            out: Outbox::default(),
+            new_connection: parts.new_connection,
+        })
+    }
+
+    /// Works until nobody can ask anything any more.
+    pub(super) async fn run(mut self) {
+        let mut buffer = [0; PACKET_BYTES];
+        loop {
+            let now = Instant::now();
+            let deadline = self.sessions.values().map(Session::deadline).min();
+            let deadline = deadline.unwrap_or(now + Duration::from_secs(1));
+            tokio::select! {
+                command = self.commands.recv() => match command {
+                    Some(command) => self.command(command),
+                    None => break,
+                },
+                ready = self.socket.readable() => match ready {
+                    Ok(()) => self.read(&mut buffer),
+                    Err(error) => tracing::error!(%error, "the media socket failed"),
+                },
+                Some(datagram) = self.datagrams.recv() => self.relayed(datagram),
+                () = sleep_until(deadline.into()) => self.tick(),
+            }
+            self.clean_up();
+            self.out.flush(&self.socket, &self.counters);
+        }
+    }
+
+    /// Reads what the socket has, up to a batch.
+    fn read(&mut self, buffer: &mut [u8]) {
+        let mut touched = Vec::new();
+        for _ in 0..BATCH {
+            match self.socket.try_recv_from(buffer) {
+                Ok((length, source)) => {
+                    self.counters.packets_in.more();
+                    if let Some(key) = self.receive(source, buffer.get(..length).unwrap_or(&[]))
+                        && !touched.contains(&key)
+                    {
+                        touched.push(key);
+                    }
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                // An ICMP error of an earlier send; the next read tells.
+                Err(_) => {}
+            }
+        }
+        for key in touched {
+            self.with_session(key, Session::flush);
+        }
+    }
+
+    fn receive(&mut self, source: SocketAddr, bytes: &[u8]) -> Option<SessionKey> {
+        let Some(((key, client), is_new)) = self.demux.find(source, bytes) else {
+            self.counters.dropped_unknown.more(); // MED-10
+            return None;
+        };
+        let destination = self
+            .addresses
+            .iter()
+            .find(|address| address.is_ipv4() == source.is_ipv4())
+            .or(self.addresses.first())?;
+        let destination = *destination;
+        let taken = self
+            .with_session(key, |session, work| session.receive(work, client, (source, destination), bytes))?;
+        if taken && is_new {
+            self.demux.learn(source, (key, client));
+        }
+        taken.then_some(key)
+    }
+
+    /// A datagram of a relay link, and those that wait behind it.
+    fn relayed(&mut self, first: (LinkId, Bytes)) {
+        let mut touched = Vec::new();
+        let mut next = Some(first);
+        for _ in 0..BATCH {
+            let Some((link, bytes)) = next else { break };
+            self.counters.relay_in.more();
+            #[cfg(feature = "wiretap")]
+            super::wiretap::relay(&bytes);
+            let datagram = read_datagram(&bytes);
+            let key = datagram.as_ref().and_then(|d| self.streams.get(&(link, d.stream))).copied();
+            match (datagram, key) {
+                (Some(datagram), Some(key)) => {
+                    self.with_session(key, |session, work| session.take_from_link(work, link, datagram));
+                    if !touched.contains(&key) {
+                        touched.push(key);
+                    }
+                }
+                _ => self.counters.relay_dropped.more(),
+            }
+            next = self.datagrams.try_recv().ok();
+        }
+        for key in touched {
+            self.with_session(key, Session::flush);
+        }
+    }
+
+    fn tick(&mut self) {
+        let now = Instant::now();
+        let due: Vec<_> =
+            self.sessions.values().filter(|session| session.deadline() <= now).map(|s| s.key).collect();
+        for key in due {
+            self.with_session(key, Session::tick);
+        }
+    }
+
+    pub(super) fn with_session<T>(
+        &mut self,
+        key: SessionKey,
+        ask: impl FnOnce(&mut Session, &mut Work<'_>) -> T,
+    ) -> Option<T> {
+        let session = self.sessions.get_mut(&key)?;
+        let mut work = Work { now: Instant::now(), out: &mut self.out, counters: &self.counters };
+        Some(ask(session, &mut work))
+    }
+
+    fn signals(
+        &self,
+        connection: ConnectionId,
+        device: &DeviceUri,
+    ) -> Result<watch::Receiver<Signal>, Error> {
+        let (key, id) = self.place(connection, device)?;
+        let client = self.sessions.get(&key).and_then(|session| session.clients.get(&id));
+        client.map(Client::signals).ok_or(Error::NoConnection)
+    }
+
+    fn command(&mut self, command: Command) {
+        match command {
+            Command::Open(request, answer) => {
+                let opened = self.open(*request);
+                // Whoever asked may have gone meanwhile; the connection ends by itself then.
+                let _gone = answer.send(opened);
+            }
+            Command::Update(request, answer) => {
+                let _gone = answer.send(self.update(*request));
+            }
+            Command::Signals(connection, device, answer) => {
+                let found = self.signals(connection, &device);
+                let _gone = answer.send(found);
+            }
+            Command::Close(connection, device) => {
+                if let Ok((key, client)) = self.place(connection, &device) {
+                    self.with_session(key, |session, work| session.end(work, client, "closed"));
+                }
+            }
+            Command::Cut(key, device) => {
+                self.with_session(key, |session, work| session.cut(work, &device));
+            }
+            Command::Roster(key, roster) => self.set_roster(key, roster),
+            Command::LinkUp(handle) => self.link_up(handle),
+            Command::LinkDown(link) => self.link_down(link),
+            Command::Relay(link, message) => self.relay_message(link, message),
+        }
+        for key in self.sessions.keys().copied().collect::<Vec<_>>() {
+            self.with_session(key, Session::flush);
+        }
+    }
+}
