@@ -30,6 +30,8 @@ counters! {
     packets_in,
     /// UDP packets sent.
     packets_out,
+    /// UDP packets that the socket did not take.
+    packets_lost,
     /// UDP packets of unknown sources, dropped before any cryptography.
     dropped_unknown,
     /// RTP packets whose key id was not their sender's, or not readable.
@@ -55,6 +57,11 @@ pub(super) struct Counter(AtomicU64);
 impl Counter {
     /// One more.
     pub(super) fn more(&self) {
-        self.0.fetch_add(1, Relaxed);
+        self.add(1);
+    }
+
+    /// Some more.
+    pub(super) fn add(&self, count: usize) {
+        self.0.fetch_add(count as u64, Relaxed);
     }
 }

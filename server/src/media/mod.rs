@@ -16,6 +16,7 @@ mod requests;
 mod session;
 mod session_links;
 mod slot;
+mod socket;
 #[cfg(feature = "wiretap")]
 mod wiretap;
 mod worker;

@@ -24,6 +24,8 @@ use super::{
 
 /// How often a session looks after what waits.
 const TICK: Duration = Duration::from_millis(250);
+/// A session without connections here needs no looking after.
+const IDLE: Duration = Duration::from_hours(1);
 /// Least time between two requests for a key frame of one layer.
 const KEY_FRAME_INTERVAL: Duration = Duration::from_millis(300);
 /// A layer without packets for this long is not chosen.
@@ -182,8 +184,8 @@ impl Session {
 
     /// When it wants to be called again.
     pub(super) fn deadline(&self) -> Instant {
-        let tick = self.clients.values().map(|client| client.deadline).min();
-        tick.map_or(self.next_tick, |first| first.min(self.next_tick))
+        let client = self.clients.values().map(|client| client.deadline).min();
+        client.map_or(self.next_tick + IDLE, |first| first.min(self.next_tick))
     }
 
     /// Polls every client that something happened to.

@@ -2,7 +2,6 @@
 
 use std::{
     collections::{HashMap, VecDeque},
-    io::ErrorKind,
     net::SocketAddr,
     sync::Arc,
     time::{Duration, Instant},
@@ -20,7 +19,6 @@ use conclave_proto::{
 };
 use str0m::config::DtlsCert;
 use tokio::{
-    net::UdpSocket,
     sync::{mpsc, oneshot, watch},
     time::sleep_until,
 };
@@ -34,12 +32,13 @@ use super::{
     outbox::Outbox,
     relay::{LinkHandle, read_datagram},
     session::{Session, Work},
+    socket::{Buffers, MediaSocket},
 };
 
-/// Most packets read before what they caused is sent.
+/// Most datagrams of relay links read before what they caused is sent.
 const BATCH: usize = 64;
-/// Largest UDP packet.
-const PACKET_BYTES: usize = 2_048;
+/// Most reads of the socket before what they caused is sent.
+const READS: usize = 4;
 
 /// What a media thread is asked to do.
 pub(super) enum Command {
@@ -56,7 +55,7 @@ pub(super) enum Command {
 
 /// What a media thread works with.
 pub(super) struct Worker {
-    socket: UdpSocket,
+    socket: MediaSocket,
     /// The addresses where clients reach the socket.
     pub(super) addresses: Vec<SocketAddr>,
     pub(super) certificate: DtlsCert,
@@ -89,7 +88,7 @@ impl Worker {
     /// Must be called inside a runtime.
     pub(super) fn new(parts: Parts) -> std::io::Result<Self> {
         Ok(Self {
-            socket: UdpSocket::from_std(parts.socket)?,
+            socket: MediaSocket::new(parts.socket)?,
             addresses: parts.addresses,
             certificate: parts.certificate,
             counters: parts.counters,
@@ -109,7 +108,7 @@ impl Worker {
 
     /// Works until nobody can ask anything any more.
     pub(super) async fn run(mut self) {
-        let mut buffer = [0; PACKET_BYTES];
+        let mut buffers = Buffers::new();
         loop {
             let now = Instant::now();
             let deadline = self.sessions.values().map(Session::deadline).min();
@@ -120,7 +119,7 @@ impl Worker {
                     None => break,
                 },
                 ready = self.socket.readable() => match ready {
-                    Ok(()) => self.read(&mut buffer),
+                    Ok(()) => self.read(&mut buffers),
                     Err(error) => tracing::error!(%error, "the media socket failed"),
                 },
                 Some(datagram) = self.datagrams.recv() => self.relayed(datagram),
@@ -131,22 +130,20 @@ impl Worker {
         }
     }
 
-    /// Reads what the socket has, up to a batch.
-    fn read(&mut self, buffer: &mut [u8]) {
+    /// Reads what the socket has, up to a few batches.
+    fn read(&mut self, buffers: &mut Buffers) {
         let mut touched = Vec::new();
-        for _ in 0..BATCH {
-            match self.socket.try_recv_from(buffer) {
-                Ok((length, source)) => {
-                    self.counters.packets_in.more();
-                    if let Some(key) = self.receive(source, buffer.get(..length).unwrap_or(&[]))
-                        && !touched.contains(&key)
-                    {
-                        touched.push(key);
-                    }
+        for _ in 0..READS {
+            if !self.socket.read(buffers) {
+                break;
+            }
+            for (source, packet) in buffers.packets() {
+                self.counters.packets_in.more();
+                if let Some(key) = self.receive(source, packet)
+                    && !touched.contains(&key)
+                {
+                    touched.push(key);
                 }
-                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
-                // An ICMP error of an earlier send; the next read tells.
-                Err(_) => {}
             }
         }
         for key in touched {

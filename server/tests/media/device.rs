@@ -280,4 +280,14 @@ impl Diary {
         let end = shown.len().saturating_sub(10).max(first);
         (shown[first..end].iter().filter(|shown| **shown).count(), end - first)
     }
+
+    /// The same, for a receiver that left before the sender.
+    pub(crate) fn shown_in_time(&self, uri: &DeviceUri, track: u32, sender: &Self) -> (usize, usize) {
+        let number = TrackNumber(track);
+        let shown = |frame: &Vec<u8>| self.shown.contains(&(uri.clone(), number, frame.clone()));
+        let sent = &sender.sent[&number];
+        let first = sent.iter().position(&shown).unwrap_or(sent.len());
+        let last = sent.iter().rposition(&shown).map_or(first, |last| last + 1);
+        (sent[first..last].iter().filter(|frame| shown(frame)).count(), last - first)
+    }
 }

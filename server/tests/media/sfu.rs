@@ -182,6 +182,7 @@ async fn another_devices_connection_is_not_found() {
     set(&home.media, &roster);
     let stop = Arc::new(AtomicBool::new(false));
     let (opened, alice) = Device::new(ALICE, 0).join(&home.media, key(), &roster, stop.clone()).await;
+    until("a connection", || home.media.stats().rtp_in > 0).await;
     assert!(home.media.signals(opened.connection, uri(BERT)).await.is_err());
     home.media.close(opened.connection, uri(BERT));
     assert!(home.media.signals(opened.connection, uri(ALICE)).await.is_ok());
@@ -189,4 +190,49 @@ async fn another_devices_connection_is_not_found() {
     assert!(finish(alice).is_over);
     assert!(home.media.signals(opened.connection, uri(ALICE)).await.is_err());
     stop.store(true, Ordering::Relaxed);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn f8_a_restarted_server_is_dialled_again() {
+    let directory = Directory::default();
+    let north = federated("north.example", &directory);
+    let roster = roster(&[ALICE, BOB]);
+    set(&north.media, &roster);
+    let stop = Arc::new(AtomicBool::new(false));
+    let (_, alice) = Device::new(ALICE, 0).join(&north.media, key(), &roster, stop.clone()).await;
+    let mut seen = Vec::new();
+    for _ in 0..2 {
+        let south = federated("south.example", &directory);
+        set(&south.media, &roster);
+        let stop_bob = Arc::new(AtomicBool::new(false));
+        let (_, bob) = Device::new(BOB, 1).join(&south.media, key(), &roster, stop_bob.clone()).await;
+        until("media from north", || south.media.stats().rtp_out > 400).await;
+        stop_bob.store(true, Ordering::Relaxed);
+        seen.push(finish(bob));
+    }
+    stop.store(true, Ordering::Relaxed);
+    let alice = finish(alice);
+    for bob in seen {
+        assert_nearly_all("alice's camera", bob.shown_in_time(&uri(ALICE), 2, &alice));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn large_frames_cross_the_relay() {
+    // One frame in many packets: what crosses the relay is close to the largest that a path takes.
+    let directory = Directory::default();
+    let (north, south) = (federated("north.example", &directory), federated("south.example", &directory));
+    let roster = roster(&[ALICE, BOB]);
+    set(&north.media, &roster);
+    set(&south.media, &roster);
+    let stop = Arc::new(AtomicBool::new(false));
+    let mut large = Device::new(ALICE, 0);
+    large.video_bytes = 40_000;
+    let (_, alice) = large.join(&north.media, key(), &roster, stop.clone()).await;
+    let (_, bob) = Device::new(BOB, 1).join(&south.media, key(), &roster, stop.clone()).await;
+    until("traffic", || south.media.stats().rtp_out > 4_000).await;
+    stop.store(true, Ordering::Relaxed);
+    let (alice, bob) = (finish(alice), finish(bob));
+    assert_nearly_all("alice's camera", bob.shown_of(&uri(ALICE), 2, &alice));
+    assert_eq!(bob.not_opened, 0);
 }
