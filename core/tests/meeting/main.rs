@@ -1,6 +1,8 @@
 //! Meetings with real identities and groups: a hub, a follower, and devices of two organisations.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)] // Tests may panic.
 
+mod acts;
+mod carry;
 mod commits;
 mod doors;
 mod log;

@@ -34,10 +34,12 @@ fn change(signer: &str, change: impl FnOnce(&mut Rules)) -> Result<(), policy::E
     check_change(&old, &new, &user(signer))
 }
 
+/// A change, and whether a co-host may make it.
+type Case = (fn(&mut Rules), bool);
+
 #[test]
 fn mtg_09_each_change_takes_its_right() {
     let (host, co_host, other) = ("alice@north.example", "carol@north.example", "bob@south.example");
-    type Case = (fn(&mut Rules), bool);
     let changes: [Case; 8] = [
         (|rules| rules.locked = true, true),
         (|rules| rules.lobby = true, true),

@@ -83,7 +83,9 @@ fn join_vectors_are_as_published() {
         jurisdiction: None,
     };
     let key = world.secret.link_key();
-    let wire::evidence::Evidence::LinkSignature(signature) = sign_link(&view, &key) else { unreachable!() };
+    let wire::evidence::Evidence::LinkSignature(signature) = sign_link(&view, &key) else {
+        panic!("a link signature")
+    };
     let bytes = [
         view.meeting.as_bytes().as_slice(),
         &3_u64.to_be_bytes(),
