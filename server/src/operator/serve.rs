@@ -1,9 +1,9 @@
 //! `serve`: makes everything that [`server`](crate::server) needs out of the configuration, and stops it on a signal.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, sync::Arc};
 
 use anyhow::{Context as _, Result};
-use conclave_core::identity::descriptor::Descriptor;
+use conclave_core::{identity::descriptor::Descriptor, meeting::log::ServerSigner};
 use rustls::ServerConfig;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _};
 use tokio::{
@@ -16,6 +16,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::{act, act::Office, socket};
 use crate::{
+    account::accounts::Accounts,
     clock,
     config::{Config, LogFormat, Openness, Public},
     federation::{
@@ -25,6 +26,7 @@ use crate::{
         tls,
     },
     keyring::{self, Keyring},
+    media,
     server::{self, Listeners, Setup},
 };
 
@@ -85,8 +87,29 @@ async fn setup(config: &Config) -> Result<Setup> {
         Openness::Open => Peering::Open,
         Openness::Approve => Peering::Approved,
     };
-    let (domain, descriptor) = (config.domain.0.clone(), held.descriptor);
-    Ok(Setup { domain, descriptor, identity: held.identity, https, store, discovery, openness, static_peers })
+    let domain = config.domain.0.clone();
+    let accounts = Accounts::new(Arc::clone(&store), domain.clone(), &config.limits)?;
+    let (key_id, key) = (held.signing_key_id, held.signing_key);
+    Ok(Setup {
+        signer: ServerSigner { domain: domain.clone(), key_id, key },
+        domain,
+        descriptor: held.descriptor,
+        identity: held.identity,
+        https,
+        store,
+        discovery,
+        openness,
+        static_peers,
+        accounts,
+        device_ca: Arc::new(held.device_ca),
+        limits: config.limits.clone(),
+        media: media::Config {
+            listen: config.media.listen,
+            advertised: config.media.advertise.clone(),
+            threads: u8::try_from(config.media.threads).unwrap_or(u8::MAX),
+        },
+        relay: config.relay.listen,
+    })
 }
 
 /// TLS of the public port.

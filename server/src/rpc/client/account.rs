@@ -98,8 +98,7 @@ impl AccountService for Account {
         let caller = caller(&request)?;
         let SignOutRequest { device, everywhere } = request.into_inner();
         if everywhere {
-            let ended =
-                self.devices.sign_out_everywhere(caller.user().name()).await.map_err(Refusal::from)?;
+            let ended = self.devices.sign_out_everywhere(caller.user()).await.map_err(Refusal::from)?;
             self.registry.evict(&caller.user().to_string(), WithdrawBasis::SignedOut).await;
             return Ok(Response::new(SignOutResponse { ended }));
         }
