@@ -267,3 +267,21 @@ fn mtg_27_a_leaf_keeps_its_key_and_renews_its_certificate() {
     assert_eq!(error.reason(), ErrorReason::BadCertificate);
     world.assert_agreement();
 }
+
+#[test]
+fn log_14_strangers_use_up_nobodys_budget() {
+    let mut world = World::running();
+    for number in 0..1_100_u32 {
+        let stranger = world.south.device(&format!("nobody{number}"), 1);
+        let mut submission = world.submission(BOB, Kind::Message, vec![1; 8]);
+        submission.device = stranger.chain().claimed_uri().clone();
+        submission.id =
+            conclave_core::ids::SubmissionId::from_bytes([u8::try_from(number % 251).unwrap(); 16]);
+        let signed = wire::Signed { signature: vec![0; 64].into(), ..submission.sign(&stranger) };
+        let from = world.south.domain().clone();
+        let error = world.hand_in(&from, signed, vec![]).unwrap_err();
+        assert_eq!(error, Error::Room(room::Error::NotMember));
+    }
+    world.say(ALICE, b"not slowed").unwrap();
+    assert_eq!(world.devices[BOB].heard, [b"not slowed"]);
+}

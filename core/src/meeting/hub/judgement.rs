@@ -35,7 +35,8 @@ impl Hub {
     /// Goes back before the first commit that stayed rejected.
     pub(super) fn void_rejected(&mut self, now: Time) -> Result<(), Error> {
         let Some(room) = &self.room else { return Ok(()) };
-        self.rejections.retain(|commit, _| room.is_unconfirmed(*commit));
+        let empty = room.present().next().is_none();
+        self.rejections.retain(|commit, _| !empty && room.is_unconfirmed(*commit));
         let due = self.rejections.iter().find(|(_, rejections)| rejections.until <= now);
         let Some((&commit, _)) = due else { return Ok(()) };
         let Some(rejections) = self.rejections.remove(&commit) else { return Ok(()) };

@@ -53,6 +53,8 @@ pub struct Hub {
     last_committer: Option<LeafIndex>,
     rates: Rates,
     refusals: Refusals,
+    /// Whether something happened after which somebody else may have to be asked.
+    stirred: bool,
 }
 
 /// What the hub's driver stored of a meeting.
@@ -80,6 +82,7 @@ impl Hub {
             last_committer: None,
             rates: Rates::default(),
             refusals: Refusals::default(),
+            stirred: true,
         }
     }
 
@@ -111,11 +114,14 @@ impl Hub {
                 self.change_policy(now, pins, ticket, &from, &statement)
             }
             Input::Tick => {
+                self.stirred = true;
                 self.tell_refusals(now);
                 self.void_rejected(now)
             }
         };
-        self.ask_somebody(now);
+        if std::mem::take(&mut self.stirred) {
+            self.ask_somebody(now);
+        }
         handled
     }
 
@@ -190,7 +196,10 @@ impl Hub {
             return Ok(()); // LOG-09
         }
         submission.check_time(now)?; // MTG-16
-        if !self.rates.take(&submission.device, submission.kind, signed.payload.len(), now) {
+        // Who is not in the room has no budget of their own to spend; the room refuses them before anything costly.
+        let counted = submission.kind == Kind::Join
+            || self.room.as_ref().is_some_and(|room| room.member(&submission.device).is_some());
+        if counted && !self.rates.take(&submission.device, submission.kind, signed.payload.len(), now) {
             return Err(room::Error::RateLimited.into()); // LOG-14
         }
         match submission.kind {
@@ -394,6 +403,7 @@ impl Hub {
         let entry = new_entry(room, kind, id, author, (content, attachment), now);
         let checked = room.check_next(&entry, trust)?;
         let effects = room.apply(checked)?;
+        self.stirred |= kind != Kind::Message;
         let receipt = Receipt { sequence: entry.sequence(), time: entry.header().time };
         self.queue.append(room.session(), entry, effects);
         Ok(receipt)
