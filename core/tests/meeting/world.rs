@@ -108,7 +108,7 @@ pub(crate) struct World {
     pub(crate) refusals: Vec<(Domain, u32)>,
     pub(crate) replies: BTreeMap<Ticket, Receipt>,
     tickets: u64,
-    seed: u8,
+    seed: u32,
 }
 
 pub(crate) const ALICE: usize = 0;
@@ -203,7 +203,9 @@ impl World {
 
     pub(crate) fn fresh(&mut self) -> [u8; 32] {
         self.seed += 1;
-        [self.seed; 32]
+        let mut seed = [0x5E; 32];
+        seed[..4].copy_from_slice(&self.seed.to_be_bytes());
+        seed
     }
 
     pub(crate) fn ticket(&mut self) -> Ticket {
