@@ -54,7 +54,7 @@ pub enum Error {
     Signature(#[from] signed::Error),
     /// An invitation cannot be sealed or opened.
     #[error(transparent)]
-    Sealing(#[from] sealing::Error),
+    Sealing(sealing::Error),
     /// The group refused.
     #[error(transparent)]
     Group(#[from] group::Error),
@@ -95,6 +95,15 @@ impl From<pins::Error> for Error {
             | pins::Error::Stale(domain)
             | pins::Error::UnknownKey { domain, .. } => Self::UnknownDomain(domain),
             other => Self::Pins(other),
+        }
+    }
+}
+
+impl From<sealing::Error> for Error {
+    fn from(error: sealing::Error) -> Self {
+        match error {
+            sealing::Error::Signer(error) => error.into(),
+            other => Self::Sealing(other),
         }
     }
 }

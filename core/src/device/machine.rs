@@ -99,6 +99,9 @@ impl Device {
             Work::Command { request, command } => self.command(now, *request, command),
             Work::Answer { pending, body } => self.answered(now, pending, body),
             Work::Received { stream, message } => self.received(now, *stream, message),
+            Work::ReceiveEnded { stream, request, error } => {
+                self.receive_ended(*stream, *request, error.as_ref())
+            }
             Work::Call { meeting } => self.advance_call(now, meeting),
         };
         match result {
@@ -118,7 +121,9 @@ impl Device {
 
     fn failed(&mut self, work: &Work, error: Error) {
         match work {
-            Work::Command { request, .. } => self.done(*request, Err(error)),
+            Work::Command { request, .. } | Work::ReceiveEnded { request, .. } => {
+                self.done(*request, Err(error));
+            }
             Work::Answer { pending, .. } => self.failed_answer(pending, error),
             Work::Received { .. } => tracing::warn!(%error, "an invitation was dropped"),
             Work::Call { meeting } => self.call_failed(meeting, error),
@@ -272,8 +277,7 @@ impl Device {
     fn ended(&mut self, now: Time, stream: StreamId, error: Option<ApiError>) {
         match self.out.ended(stream) {
             Some(Stream::Receive { request: Some(request) }) => {
-                let result = error.map_or(Ok(Done::Plain), |error| Err(Error::Api(error)));
-                self.done(request, result);
+                self.work(now, Work::ReceiveEnded { stream, request, error });
             }
             Some(Stream::Receive { request: None }) | None => {}
             Some(Stream::Watch { meeting }) => self.watch_ended(now, &meeting, error),
@@ -282,6 +286,21 @@ impl Device {
                 self.work(now, Work::Call { meeting });
             }
         }
+    }
+
+    /// The stream of invitations is over; that is told once those are that wait for a descriptor.
+    fn receive_ended(
+        &mut self,
+        stream: StreamId,
+        request: RequestId,
+        error: Option<&ApiError>,
+    ) -> Result<(), Error> {
+        let of_stream = |work: &Work| matches!(work, Work::Received { stream: this, .. } if *this == stream);
+        if let Some((domain, _)) = self.waiting.iter().find(|(_, work)| of_stream(work)) {
+            return Err(Error::UnknownDomain(domain.clone()));
+        }
+        self.done(request, error.map_or(Ok(Done::Plain), |error| Err(Error::Api(error.clone()))));
+        Ok(())
     }
 
     fn tick(&mut self, now: Time) {

@@ -8,7 +8,7 @@ use prost::bytes::Bytes;
 use super::{
     command::{Command, MeetingAddress, RequestId},
     event::{Event, Secret},
-    io::{CallId, Output, StreamId},
+    io::{ApiError, CallId, Output, StreamId},
 };
 use crate::{
     identity::address::{Domain, UserAddress},
@@ -49,6 +49,7 @@ pub(super) enum Work {
     Command { request: RequestId, command: Command },
     Answer { pending: Pending, body: Bytes },
     Received { stream: StreamId, message: Bytes },
+    ReceiveEnded { stream: StreamId, request: RequestId, error: Option<ApiError> },
     Call { meeting: MeetingAddress },
 }
 

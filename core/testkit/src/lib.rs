@@ -1,4 +1,8 @@
 //! A simulated federation.
 
+pub mod client;
+pub mod federation;
 pub mod forge;
+pub mod home_server;
+pub mod link;
 pub mod people;

@@ -7,10 +7,13 @@ use conclave_core::{
     identity::{
         address::{DeviceUri, Domain, UserAddress, UserKind},
         certificate::{Chain, DeviceCa, DisplayName, issue_device_ca},
-        keys::{PublicKey, SigningKey},
+        descriptor::{Descriptor, Endpoint, Jurisdiction, PROTOCOL_VERSION, ServerSigningKey},
+        keys::{Fingerprint, PublicKey, SigningKey},
     },
+    meeting::log::ServerSigner,
     time::Time,
 };
+use conclave_proto::types::v1::SignedDescriptor;
 
 /// Where virtual time starts: 20 November 2026. Not in the future, since OpenMLS compares lifetimes with the wall clock.
 pub const START: Time = Time::from_ms(1_795_132_800_000);
@@ -89,6 +92,44 @@ impl Organisation {
         let uri = DeviceUri::new(address, [number; 8]);
         let name = DisplayName::parse(user).expect("a display name");
         self.ca.issue(&uri, &name, key, [number.wrapping_add(2); 16], now).expect("a certificate")
+    }
+}
+
+impl Organisation {
+    /// With what its server signs.
+    pub fn server_signer(&self) -> ServerSigner {
+        let key = key(&[self.domain.as_str(), "server"]);
+        ServerSigner { domain: self.domain.clone(), key_id: "k1".into(), key }
+    }
+
+    /// What its server says of itself.
+    ///
+    /// # Panics
+    /// If the name is too long for an endpoint.
+    pub fn descriptor(&self) -> SignedDescriptor {
+        let endpoint = Endpoint::parse(&format!("{}:7400", self.domain.host())).expect("an endpoint");
+        let signer = self.server_signer();
+        let not_after = START + Duration::from_hours(90 * 24);
+        let descriptor = Descriptor {
+            domain: self.domain.clone(),
+            serial: 1,
+            not_before: START,
+            not_after,
+            root: self.root.public(),
+            federation_endpoints: vec![endpoint.clone()],
+            relay_endpoints: vec![endpoint],
+            federation_pins: vec![Fingerprint::of_spki(self.domain.as_str().as_bytes())],
+            signing_keys: vec![ServerSigningKey {
+                key_id: signer.key_id,
+                public_key: signer.key.public(),
+                not_after,
+            }],
+            device_ca: self.ca.certificate().clone(),
+            jurisdiction: Jurisdiction::parse("DE").expect("a jurisdiction"),
+            protocol_versions: vec![PROTOCOL_VERSION],
+            features: Vec::new(),
+        };
+        descriptor.sign(&self.root, Vec::new()).expect("a good descriptor")
     }
 }
 

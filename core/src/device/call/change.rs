@@ -72,7 +72,11 @@ impl Device {
             if inside.view.knows(&entry) {
                 continue;
             }
-            inside.view.note(&inside.known, &entry, &self.pins, true)?;
+            match inside.view.note(&inside.known, &entry, &self.pins, true) {
+                Err(Error::UnknownDomain(domain)) => return Err(Error::UnknownDomain(domain)),
+                Err(error) => tracing::debug!(%error, "the hub asks for what was answered already"),
+                Ok(_) => {}
+            }
         }
         let sequences = |list: &[u64]| list.iter().copied().map(Sequence).collect();
         let wanted =

@@ -5,7 +5,7 @@ use prost::Message;
 use prost::bytes::{Bytes, BytesMut};
 
 use super::{
-    Asking, Call, Fetching, Inside, Known, Stage, id_bytes,
+    Asking, Call, Fetching, Inside, KNOCK_AGAIN, Known, Stage, id_bytes,
     submit::{Draft, Purpose},
     view::MemberView,
 };
@@ -172,8 +172,17 @@ impl Device {
         }
     }
 
-    pub(super) fn join_refused(&mut self, meeting: &MeetingAddress, error: ApiError) {
-        self.call_failed(meeting, Error::Api(error));
+    pub(super) fn join_refused(&mut self, now: Time, meeting: &MeetingAddress, error: ApiError) {
+        let Some(call) = self.calls.get_mut(meeting) else { return };
+        if error.reason != types::ErrorReason::Waiting {
+            return self.call_failed(meeting, Error::Api(error));
+        }
+        // No host is there, so there is no lobby to wait in yet (spec: MTG-20): wait out here.
+        call.stage = Stage::LookingUp;
+        call.retry = Some(now + KNOCK_AGAIN);
+        if !std::mem::replace(&mut call.waits_outside, true) {
+            self.tell(meeting, CallEvent::Standing(Standing::Waiting));
+        }
     }
 
     /// How the own Join stands.
@@ -248,6 +257,7 @@ impl Device {
         standing: &api::Standing,
     ) -> Result<(), Error> {
         let entry = Entry::parse(standing.entry.as_ref().ok_or(Error::Malformed)?)?;
+        self.check_domains(now, meeting, standing)?;
         let Some(Stage::Asking(asking)) = self.calls.get_mut(meeting).map(|call| &mut call.stage) else {
             return Ok(());
         };
@@ -275,6 +285,27 @@ impl Device {
             epoch: entry.header().epoch.0.saturating_add(1),
         };
         self.out.open(path::FETCH_TREE, &message, Stream::Tree { meeting: meeting.clone() });
+        Ok(())
+    }
+
+    /// Whether every descriptor is here that entering needs, before anything changes.
+    fn check_domains(
+        &self,
+        now: Time,
+        meeting: &MeetingAddress,
+        standing: &api::Standing,
+    ) -> Result<(), Error> {
+        let Some(Stage::Asking(asking)) = self.calls.get(meeting).map(|call| &call.stage) else {
+            return Ok(());
+        };
+        let trust = Trust::Verify(&self.pins);
+        let chain = PolicyChain::verify(&asking.known.record, &standing.policy_chain, trust, now)?;
+        let mut view = MemberView::new(chain, &[]);
+        for entry in standing.open_entries.iter().filter_map(|entry| Entry::parse(entry).ok()) {
+            if let Err(Error::UnknownDomain(domain)) = view.note(&asking.known, &entry, &self.pins, true) {
+                return Err(Error::UnknownDomain(domain));
+            }
+        }
         Ok(())
     }
 

@@ -44,6 +44,8 @@ use crate::{
 const RETRY_FIRST: Duration = Duration::from_millis(200);
 /// How long to wait between retries at most.
 const RETRY_MOST: Duration = Duration::from_secs(2);
+/// How long to wait before asking again whether a host has come.
+const KNOCK_AGAIN: Duration = Duration::from_secs(3);
 
 /// A session that this device is in, or about to enter.
 pub(super) struct Call {
@@ -53,6 +55,8 @@ pub(super) struct Call {
     pub(super) link_secret: Option<LinkSecret>,
     /// The address token, if the device has one.
     pub(super) token: Option<types::DeviceSigned>,
+    /// Whether the person knows that no host is there.
+    waits_outside: bool,
     /// How far it is.
     pub(super) stage: Stage,
     /// Items of the Watch stream that are not taken in yet, in order.
@@ -162,6 +166,7 @@ impl Call {
             request: Some(request),
             link_secret: None,
             token: None,
+            waits_outside: false,
             stage: Stage::LookingUp,
             inbox: VecDeque::new(),
             watch: None,

@@ -119,7 +119,7 @@ impl Device {
         let purpose = unsent.purpose.clone();
         call.unsent.remove(&id);
         match purpose {
-            Purpose::Join => self.join_refused(meeting, error),
+            Purpose::Join => self.join_refused(now, meeting, error),
             Purpose::Commit => self.commit_refused(meeting, id, error),
             Purpose::Confirm => tracing::debug!(reason = ?error.reason, "a confirmation was not wanted"),
             Purpose::Message => self.message_refused(now, meeting, id, error),
