@@ -117,6 +117,7 @@ impl Worker {
         self.early.retain(|(of, _, _)| *of != link);
         for key in self.sessions.keys().copied().collect::<Vec<_>>() {
             self.with_session(key, |session, work| session.link_down(work, link));
+            self.learn_streams(key);
         }
     }
 

@@ -31,6 +31,10 @@ impl Session {
         if let Some(mut link) = self.links.remove(&id) {
             link.release();
             self.router.unlink(id);
+            // A link that replaced this one could not publish what this one still did.
+            for other in self.links.keys().copied().collect::<Vec<_>>() {
+                self.reannounced(other);
+            }
             self.settle(work);
         }
     }

@@ -30,14 +30,16 @@ use crate::media::{Media, SessionKey, bind as bind_udp};
 const MTU: u16 = 1_350;
 /// Every path carries this much.
 const LEAST_MTU: u16 = 1_200;
-/// A silent link is over.
-const IDLE: VarInt = VarInt::from_u32(10_000);
+/// A silent link is over, milliseconds: a killed peer that is back must be dialled again soon.
+const IDLE: VarInt = VarInt::from_u32(2_500);
 /// Keeps a link alive.
-const KEEP_ALIVE: Duration = Duration::from_secs(3);
+const KEEP_ALIVE: Duration = Duration::from_millis(600);
 /// How long a handshake may take.
-const HANDSHAKE: Duration = Duration::from_secs(5);
+const HANDSHAKE: Duration = Duration::from_secs(3);
+/// The first guess of the way there and back; a peer that just starts is tried again that soon.
+const FIRST_RTT: Duration = Duration::from_millis(100);
 /// First and longest pause between two attempts to dial.
-const PAUSE: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
+const PAUSE: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(1));
 /// Most handshakes of others at a time.
 const HANDSHAKES: usize = 64;
 /// Bytes of datagrams that may wait, each way.
@@ -58,6 +60,7 @@ fn transport(mtu: u16) -> Arc<TransportConfig> {
     transport
         .initial_mtu(mtu)
         .min_mtu(mtu)
+        .initial_rtt(FIRST_RTT)
         .max_concurrent_bidi_streams(1_u8.into())
         .max_concurrent_uni_streams(0_u8.into())
         .max_idle_timeout(Some(IDLE.into()))

@@ -30,6 +30,10 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const QUEUE: usize = 4_096;
 /// Most streams of a peer whose thread is remembered.
 const STREAMS: usize = 65_536;
+/// Largest datagram that this side takes; paths carry less.
+const LARGEST: u32 = 65_000;
+/// What a path carries is asked for after this many datagrams.
+const LOOK: u32 = 64;
 /// Smallest datagram that a peer must take.
 const SMALLEST: usize = 512;
 
@@ -53,7 +57,7 @@ pub(super) async fn greet(
 ) -> Result<Link, LinkError> {
     let greeting = async {
         let (mut send, mut receive) = connection.open_bi().await?;
-        control::write(&mut send, &hello(&connection, identity)).await?;
+        control::write(&mut send, &hello(identity)).await?;
         let theirs = expect_hello(&mut receive).await?;
         Ok::<_, LinkError>((send, receive, theirs))
     };
@@ -70,7 +74,7 @@ pub(super) async fn welcome(connection: Connection, identity: &dyn PeerIdentity)
         let certificate = certificate(&connection).ok_or(LinkError::Unknown)?;
         let descriptor = theirs.descriptor.clone().unwrap_or_default();
         let domain = identity.identify(&certificate, &descriptor).await.ok_or(LinkError::Unknown)?;
-        control::write(&mut send, &hello(&connection, identity)).await?;
+        control::write(&mut send, &hello(identity)).await?;
         Ok::<_, LinkError>((send, receive, theirs, domain))
     };
     let (send, receive, theirs, domain) = timeout(PATIENCE, greeting).await??;
@@ -86,7 +90,8 @@ impl Link {
         let (control, control_queue) = mpsc::unbounded_channel();
         let (datagrams, datagram_queue) = mpsc::channel(QUEUE);
         let (heard, heard_queue) = mpsc::channel(16);
-        let largest = Arc::new(AtomicUsize::new(largest));
+        let theirs = largest;
+        let largest = Arc::new(AtomicUsize::new(carried(&connection, theirs)));
         let handle = LinkHandle {
             id,
             domain,
@@ -102,7 +107,7 @@ impl Link {
         tokio::select! {
             end = read_control(receive, heard) => end,
             end = write_control(send, control_queue) => end,
-            end = send_datagrams(&connection, datagram_queue, &largest) => end,
+            end = send_datagrams(&connection, datagram_queue, theirs, &largest) => end,
             end = dispatch(&connection, heard_queue, media, id) => end,
         }
     }
@@ -122,12 +127,8 @@ impl Drop for Up<'_> {
     }
 }
 
-fn hello(connection: &Connection, identity: &dyn PeerIdentity) -> RelayMessage {
-    let max_datagram = connection.max_datagram_size().unwrap_or(0);
-    let hello = RelayHello {
-        descriptor: Some(identity.descriptor()),
-        max_datagram: u32::try_from(max_datagram).unwrap_or(u32::MAX),
-    };
+fn hello(identity: &dyn PeerIdentity) -> RelayMessage {
+    let hello = RelayHello { descriptor: Some(identity.descriptor()), max_datagram: LARGEST };
     RelayMessage { message: Some(Message::Hello(hello)) }
 }
 
@@ -138,11 +139,19 @@ async fn expect_hello(stream: &mut RecvStream) -> Result<RelayHello, LinkError> 
     }
 }
 
-/// The largest datagram that both sides take.
+/// The largest datagram that the peer takes.
 fn largest(connection: &Connection, theirs: &RelayHello) -> Result<usize, LinkError> {
-    let ours = connection.max_datagram_size().ok_or(LinkError::Misbehaved("it takes no datagrams"))?;
-    let largest = ours.min(usize::try_from(theirs.max_datagram).unwrap_or(usize::MAX));
-    if largest < SMALLEST { Err(LinkError::Misbehaved("it takes too small datagrams")) } else { Ok(largest) }
+    let largest = usize::try_from(theirs.max_datagram).unwrap_or(usize::MAX);
+    let path = connection.max_datagram_size().ok_or(LinkError::Misbehaved("it takes no datagrams"))?;
+    if largest.min(path) < SMALLEST {
+        return Err(LinkError::Misbehaved("it takes too small datagrams"));
+    }
+    Ok(largest)
+}
+
+/// The largest datagram that the path carries now and the peer takes.
+fn carried(connection: &Connection, theirs: usize) -> usize {
+    connection.max_datagram_size().unwrap_or(0).clamp(SMALLEST, theirs)
 }
 
 fn certificate(connection: &Connection) -> Option<CertificateDer<'static>> {
@@ -182,16 +191,19 @@ async fn write_control(
 async fn send_datagrams(
     connection: &Connection,
     mut queue: mpsc::Receiver<Bytes>,
+    theirs: usize,
     largest: &AtomicUsize,
 ) -> LinkError {
+    let mut count = 0_u32;
     while let Some(datagram) = queue.recv().await {
+        count = count.wrapping_add(1);
+        if count.is_multiple_of(LOOK) {
+            largest.store(carried(connection, theirs), Relaxed);
+        }
         match connection.send_datagram(datagram) {
             Ok(()) => {}
             // The path has shrunk: what comes next is cut smaller.
-            Err(SendDatagramError::TooLarge) => {
-                let now = connection.max_datagram_size().unwrap_or(0).max(SMALLEST);
-                largest.fetch_min(now, Relaxed);
-            }
+            Err(SendDatagramError::TooLarge) => largest.store(carried(connection, theirs), Relaxed),
             Err(SendDatagramError::ConnectionLost(lost)) => return lost.into(),
             Err(SendDatagramError::UnsupportedByPeer | SendDatagramError::Disabled) => {
                 return LinkError::Misbehaved("it takes no datagrams");
