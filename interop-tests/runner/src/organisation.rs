@@ -1,9 +1,11 @@
 //! One organisation of the demo: a home server with its own folder, ports and accounts, driven from outside.
 
 use std::{
+    ffi::OsStr,
     fs,
     io::{Read, Write},
     net::{TcpListener, TcpStream, UdpSocket},
+    os::unix::ffi::OsStrExt as _,
     path::{Path, PathBuf},
     process::{Command, Stdio},
     sync::Arc,
@@ -15,7 +17,7 @@ use anyhow::{Context, Result, bail, ensure};
 use rustls::{ClientConfig, ClientConnection, StreamOwned};
 use rustls_pki_types::ServerName;
 
-use crate::{grpc, process::Process};
+use crate::{grpc, process::Process, scene::PLANTED};
 
 /// A home server and all that belongs to it.
 pub(crate) struct Organisation {
@@ -150,7 +152,7 @@ impl Organisation {
         command.arg("--config").arg(self.config()).arg("serve");
         if let Some(folder) = &how.wiretap {
             fs::create_dir_all(folder)?;
-            command.env("CONCLAVE_WIRETAP_DIR", folder);
+            command.env("CONCLAVE_WIRETAP_DIR", folder).env("PLANTED", OsStr::from_bytes(PLANTED));
         }
         let started = Instant::now();
         self.process = Some(Process::start(&self.domain, &mut command, &self.log())?);

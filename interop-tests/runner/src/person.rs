@@ -22,6 +22,7 @@ pub(crate) struct Person {
     pub(crate) home: PathBuf,
     program: PathBuf,
     log: PathBuf,
+    secrets: Option<PathBuf>,
 }
 
 /// A meeting that was created.
@@ -63,7 +64,8 @@ impl Person {
         let name: String = address.chars().map(|c| if c.is_alphanumeric() { c } else { '-' }).collect();
         let home = folder.join(&name);
         let log = folder.join(format!("{name}.log"));
-        let person = Self { address: address.to_owned(), home, program: program.to_path_buf(), log };
+        let person =
+            Self { address: address.to_owned(), home, program: program.to_path_buf(), log, secrets: None };
         let ca = ca.display().to_string();
         person
             .run(&["sign-in", address, "--ca", &ca, "--password-stdin", "--label", "demo"], Some(password))?;
@@ -73,6 +75,11 @@ impl Person {
     /// The same account, from now on with another build of the client.
     pub(crate) fn with_program(&self, program: &Path) -> Self {
         Self { program: program.to_path_buf(), ..self.clone() }
+    }
+
+    /// The same account; a client built with `canary` writes the secrets that it holds to a file.
+    pub(crate) fn keeping_secrets(&self, file: &Path) -> Self {
+        Self { secrets: Some(file.to_path_buf()), ..self.clone() }
     }
 
     /// Runs one command to its end; fails if it does.
@@ -121,15 +128,13 @@ impl Person {
         Ok(Call { address: self.address.clone(), process, orders: 0 })
     }
 
-    /// What the client writes about its running.
-    pub(crate) fn log(&self) -> &Path {
-        &self.log
-    }
-
     fn command(&self, arguments: &[&str]) -> Command {
         let _ = fs::create_dir_all(self.home.parent().unwrap_or(Path::new(".")));
         let mut command = Command::new(&self.program);
         command.env("CONCLAVE_HOME", &self.home).arg("--json").args(arguments);
+        if let Some(file) = &self.secrets {
+            command.env("CONCLAVE_CANARY_FILE", file);
+        }
         command
     }
 }

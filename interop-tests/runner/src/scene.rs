@@ -44,7 +44,11 @@ pub(crate) struct Scene {
     pub(crate) bob: Person,
     /// mallory@south.
     pub(crate) mallory: Person,
+    records: bool,
 }
+
+/// A key in the environment, and so in the memory, of every server that records: the search has to find it.
+pub(crate) const PLANTED: &[u8; 32] = b"planted-key-7Hq2xV9cTe4Jw8Lm1Ns5";
 
 /// Accounts of the demo, with passwords that are no secret.
 pub(crate) const ALICE: (&str, &str) = ("alice", "correct horse battery staple");
@@ -75,7 +79,7 @@ impl Scene {
         let (alice, bob, mallory) =
             (sign_in(&north, ALICE)?, sign_in(&south, BOB)?, sign_in(&south, MALLORY)?);
         let (folder, programs) = (folder.to_path_buf(), programs.clone());
-        Ok(Self { folder, programs, north, south, alice, bob, mallory })
+        Ok(Self { folder, programs, north, south, alice, bob, mallory, records: false })
     }
 
     /// alice creates a meeting and invites bob.
@@ -113,7 +117,19 @@ impl Scene {
             organisation.run_as(program);
             organisation.start(&how(name))?;
         }
+        self.records = false;
         Ok(())
+    }
+
+    /// Sees to it that both servers run as the build that records what it decrypts; gives the folder of the recordings.
+    pub(crate) fn recording(&mut self) -> Result<PathBuf> {
+        let taps = self.sub("wiretap")?;
+        if !self.records {
+            let program = self.programs.wiretap_server.clone();
+            self.restart(&program, |name| Start { wiretap: Some(taps.join(name)), trace: None })?;
+            self.records = true;
+        }
+        Ok(taps)
     }
 
     /// A folder of the scene.

@@ -1,7 +1,7 @@
 //! mallory, with no evidence, with a link lacking its fragment, with a token made out to bob, with bob's replayed Join, and by
 //! having her own server ask, is refused each time, and the members see nothing but a refused attempt.
 
-use std::{path::PathBuf, time::Duration};
+use std::{path::Path, time::Duration};
 
 use anyhow::{Context, Result};
 use conclave_proto::types::v1::{ErrorReason, Evidence, Join, Signed, Submission, evidence};
@@ -12,16 +12,13 @@ use crate::{
     evidence::wiretap,
     grpc,
     mallory::{Answer, Mallory, Where},
-    organisation::Start,
     person::{Entry, PATIENCE},
     scene::{MALLORY, Scene},
     table::Gathered,
 };
 
 pub(super) fn run(scene: &mut Scene, gathered: &mut Gathered) -> Result<()> {
-    let taps = scene.sub("wiretap")?;
-    let recording = scene.programs.wiretap_server.clone();
-    scene.restart(&recording, |name| Start { wiretap: Some(taps.join(name)), trace: None })?;
+    let taps = scene.recording()?;
 
     // No link admits here, so bob's evidence is his token, and mallory's own server has seen it.
     let created = scene.meeting_with_bob("Refusals", &["--no-link"])?;
@@ -107,7 +104,7 @@ async fn by_hand(scene: &Scene, place: &Where, replay: Signed, token: Evidence) 
 }
 
 /// bob's Join and his token, as mallory's server saw them.
-fn bobs_join(tap: &PathBuf, place: &Where) -> Result<(Signed, Evidence)> {
+fn bobs_join(tap: &Path, place: &Where) -> Result<(Signed, Evidence)> {
     for signed in wiretap::submissions(tap)? {
         let Ok(submission) = Submission::decode(signed.payload.clone()) else { continue };
         if submission.meeting_id != place.id || !submission.device.contains("/u/bob/") {

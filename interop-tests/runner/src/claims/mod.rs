@@ -5,7 +5,9 @@ mod c2_media;
 mod c3_chat;
 mod c4_refusals;
 mod c5_lobby;
+mod c6_removal;
 mod c7_restart;
+mod c8_no_secret;
 mod c9_contacts;
 
 use std::time::Instant;
@@ -34,6 +36,8 @@ pub(crate) const CLAIMS: &[Claim] = &[
     Claim { number: 5, claim: "the lobby gives a waiting device nothing", run: c5_lobby::run },
     Claim { number: 7, claim: "both servers killed and restarted, nothing lost", run: c7_restart::run },
     Claim { number: 4, claim: "mallory is refused, whatever she tries", run: c4_refusals::run },
+    Claim { number: 6, claim: "who is removed is out, and stays out", run: c6_removal::run },
+    Claim { number: 8, claim: "no server holds a secret", run: c8_no_secret::run },
     Claim { number: 9, claim: "nobody else is contacted", run: c9_contacts::run },
 ];
 

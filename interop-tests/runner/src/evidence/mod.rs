@@ -3,4 +3,5 @@
 pub(crate) mod media;
 pub(crate) mod network;
 pub(crate) mod secrets;
+pub(crate) mod sframe;
 pub(crate) mod wiretap;

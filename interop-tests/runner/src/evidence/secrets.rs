@@ -9,6 +9,7 @@ use std::{
 use aho_corasick::AhoCorasick;
 use anyhow::{Context, Result, ensure};
 use data_encoding::{BASE64_NOPAD, BASE64URL_NOPAD, HEXLOWER, HEXUPPER};
+use serde_json::Value;
 
 /// Something that must not be found.
 #[derive(Clone, Debug)]
@@ -17,6 +18,20 @@ pub(crate) struct Secret {
     pub(crate) name: String,
     /// The bytes.
     pub(crate) bytes: Vec<u8>,
+}
+
+/// Reads what a client built with `canary` wrote: JSON lines of name and hexadecimal. The last may be half written.
+pub(crate) fn read(file: &Path) -> Result<Vec<Secret>> {
+    let text = fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+    let whole = text.rfind('\n').map_or("", |end| &text[..end]);
+    whole
+        .lines()
+        .map(|line| {
+            let line: Value = serde_json::from_str(line)?;
+            let text = |field: &str| line[field].as_str().context("a field is missing");
+            Ok(Secret { name: text("name")?.to_owned(), bytes: HEXLOWER.decode(text("hex")?.as_bytes())? })
+        })
+        .collect()
 }
 
 /// Where one was found.
@@ -42,7 +57,7 @@ pub(crate) struct Search {
 }
 
 /// Shorter secrets would be found by chance.
-const LEAST_BYTES: usize = 12;
+pub(crate) const LEAST_BYTES: usize = 12;
 
 impl Search {
     /// Prepares all forms of all secrets.
