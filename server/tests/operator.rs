@@ -4,6 +4,7 @@ use std::{
     fs,
     io::Write as _,
     net::TcpListener,
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
     time::{Duration, Instant},
@@ -173,7 +174,6 @@ fn the_running_server_does_what_operators_ask() {
     let findings = north.json(&["check"]);
     let findings = findings.as_array().unwrap();
     assert!(findings.iter().any(|finding| finding["text"].as_str().unwrap().contains("answers")));
-    use std::os::unix::fs::PermissionsExt as _;
     let socket = fs::metadata(north.path("data/admin.sock")).unwrap();
     assert_eq!(socket.permissions().mode() & 0o777, 0o600);
     running.stop();

@@ -19,6 +19,8 @@ use conclave_server::store::{
 const FOLDER: &str = "CONCLAVE_TEST_STORE";
 const KILLS: usize = 30;
 
+type Records = BTreeMap<Vec<u8>, Vec<u8>>;
+
 fn key() -> DataKey {
     DataKey::from_bytes([7; 32])
 }
@@ -111,7 +113,7 @@ fn take(line: &str, acknowledged: &mut Vec<String>) -> bool {
     true
 }
 
-async fn filled(folder: &Path) -> BTreeMap<Vec<u8>, Vec<u8>> {
+async fn filled(folder: &Path) -> Records {
     let mut records = BTreeMap::new();
     for round in 0..6 {
         let store = sled::open(folder, &key()).unwrap();
@@ -126,7 +128,7 @@ async fn filled(folder: &Path) -> BTreeMap<Vec<u8>, Vec<u8>> {
 }
 
 /// A store on damaged files must be refused as damaged, or hold everything.
-async fn judge(folder: &Path, records: &BTreeMap<Vec<u8>, Vec<u8>>, what: &str) -> bool {
+async fn judge(folder: &Path, records: &Records, what: &str) -> bool {
     match sled::open(folder, &key()) {
         Err(Error::Damaged(_)) => true,
         Err(other) => panic!("{what}: {other}"),
@@ -227,7 +229,7 @@ async fn f4_a_record_that_is_lost_rolled_back_or_moved_is_noticed() {
     store.apply(Batch::new().put("a", "3")).await.unwrap();
     store.close().await;
     let older = older.unwrap();
-    let refused = |change: &dyn Fn(&mut BTreeMap<Vec<u8>, Vec<u8>>)| {
+    let refused = |change: &dyn Fn(&mut Records)| {
         let mut before = BTreeMap::new();
         disk.tamper(|records| {
             before = records.clone();
