@@ -8,6 +8,7 @@ mod fmt;
 mod layers;
 mod licences;
 mod limits;
+mod links;
 mod paths;
 mod proto;
 mod rules;
@@ -37,7 +38,7 @@ struct Check {
 }
 
 /// Cheap ones first.
-const CHECKS: [Check; 13] = [
+const CHECKS: [Check; 14] = [
     Check { name: "fmt", what: "rustfmt agrees", run: fmt::run },
     Check { name: "sizes", what: "no source file over 600 lines without a reason", run: sizes::run },
     Check { name: "paths", what: "no path of somebody's machine in a file", run: paths::run },
