@@ -12,7 +12,7 @@ use crate::{
 /// What `bench` takes.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// federation, media, join or rest.
+    /// federation, join or rest.
     name: String,
     /// Writes the rows as JSON.
     #[arg(long, value_name = "FILE")]
@@ -33,6 +33,10 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<bool> 
         .arg(programs.join("conclave-server"))
         .arg("--client")
         .arg(programs.join("conclave"))
+        .arg("--load")
+        .arg(programs.join("conclave-load"))
+        .arg("--media")
+        .arg(workspace.root.join("interop-tests/media"))
         .arg("--state")
         .arg(workspace.folder("bench")?);
     if let Some(json) = &arguments.json {

@@ -38,7 +38,7 @@ enum Command {
     Test(suites::Arguments),
     /// Checks what the compiler does not: layers, rules, limits, licences, formatting.
     Check(check::Arguments),
-    /// Measures: federation, media, join or rest.
+    /// Measures: federation, join or rest.
     Bench(bench::Arguments),
 }
 

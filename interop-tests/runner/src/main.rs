@@ -2,6 +2,7 @@
 //!
 //! It knows the protocol's messages and the programs' command lines; it links none of their code.
 
+mod bench;
 mod claims;
 mod demo;
 mod evidence;
@@ -9,6 +10,7 @@ mod grpc;
 mod mallory;
 mod organisation;
 mod person;
+mod plot;
 mod process;
 mod scene;
 mod table;
@@ -32,6 +34,8 @@ struct Arguments {
 enum Command {
     /// Starts two organisations and waits for Ctrl-C.
     Demo(Built),
+    /// Measures: federation, join or rest.
+    Bench(Measure),
     /// Shows the claims and prints claim, evidence and verdict.
     Check(Check),
 }
@@ -51,6 +55,23 @@ struct Built {
     /// Keeps the state of the last run.
     #[arg(long)]
     keep: bool,
+}
+
+#[derive(Args)]
+struct Measure {
+    #[command(flatten)]
+    built: Built,
+    /// `conclave-load`.
+    #[arg(long, value_name = "FILE")]
+    load: PathBuf,
+    /// The folder of the clips.
+    #[arg(long, value_name = "DIR")]
+    media: PathBuf,
+    /// Writes the rows as JSON.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// federation, join or rest.
+    name: String,
 }
 
 #[derive(Args)]
@@ -79,6 +100,12 @@ fn main() -> ExitCode {
             demo::run(&built.server, &built.client, &built.state, built.keep).map(|()| true)
         }
         Command::Check(check) => run_check(&check),
+        Command::Bench(measure) => {
+            let built = &measure.built;
+            let (server, client, state) = (&built.server, &built.client, &built.state);
+            let bench = bench::Bench { server, client, load: &measure.load, media: &measure.media, state };
+            bench::run(&bench, &measure.name, measure.json.as_deref())
+        }
     };
     match outcome {
         Ok(true) => ExitCode::SUCCESS,

@@ -180,6 +180,15 @@ impl Call {
         self.wait_from(0, &what, limit, |event| (users(event)? == wanted).then(|| event.clone()))
     }
 
+    /// Waits until the last roster shows exactly these people.
+    pub(crate) fn roster_of_last(&self, addresses: &[&str]) -> Result<()> {
+        let from = self.heard();
+        if self.last("roster").is_some_and(|roster| users(&roster).as_deref() == Some(addresses)) {
+            return Ok(());
+        }
+        self.wait_from(from, "a smaller roster", PATIENCE, |event| (users(event)? == addresses).then_some(()))
+    }
+
     /// The last event of a name.
     pub(crate) fn last(&self, name: &str) -> Option<Value> {
         self.events().into_iter().rev().map(|(_, event)| event).find(|event| event["event"] == name)

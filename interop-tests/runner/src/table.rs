@@ -164,6 +164,36 @@ pub(crate) fn write(judged: &[Judged], name: &str, file: &Path) -> Result<()> {
     fs::write(file, text + "\n").with_context(|| format!("cannot write {}", file.display()))
 }
 
+/// Prints figures alone.
+pub(crate) fn print_figures(name: &str, gathered: &Gathered) {
+    println!("\n{name:<44} {:>14}  {:<12} what", "value", "aim");
+    for row in &gathered.rows {
+        let mark = if row.ok { ' ' } else { '!' };
+        println!(
+            "{:<43} {mark}{:>14}  {:<12} {}",
+            row.id,
+            format!("{} {}", row.value, row.unit),
+            row.aim,
+            row.what
+        );
+    }
+}
+
+/// Writes figures alone.
+pub(crate) fn write_figures(name: &str, gathered: &Gathered, file: &Path) -> Result<()> {
+    let rows = gathered.rows.iter().map(|row| Row {
+        id: row.id.clone(),
+        what: &row.what,
+        value: row.value.clone(),
+        unit: row.unit,
+        aim: &row.aim,
+        ok: row.ok,
+    });
+    let report = json!({ "name": name, "machine": machine(), "rows": rows.collect::<Vec<_>>() });
+    let text = serde_json::to_string_pretty(&report)?;
+    fs::write(file, text + "\n").with_context(|| format!("cannot write {}", file.display()))
+}
+
 /// One line about this machine.
 pub(crate) fn machine() -> String {
     let cores = std::thread::available_parallelism().map_or(0, usize::from);

@@ -26,7 +26,9 @@ fn targets(text: &str) -> Vec<&str> {
         .skip(1)
         .filter_map(|rest| rest.split_once(')').map(|(target, _)| target))
         .map(|target| target.split('#').next().unwrap_or_default())
-        .filter(|target| !target.is_empty() && !target.contains("://") && !target.contains(char::is_whitespace))
+        .filter(|target| {
+            !target.is_empty() && !target.contains("://") && !target.contains(char::is_whitespace)
+        })
         .collect()
 }
 

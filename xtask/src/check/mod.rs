@@ -46,6 +46,7 @@ const CHECKS: [Check; 14] = [
     Check { name: "clocks", what: "core takes no time, randomness, socket or file", run: clocks::run },
     Check { name: "rules", what: "every rule of the spec stands in code and has a test", run: rules::run },
     Check { name: "limits", what: "spec and code name the same limits", run: limits::run },
+    Check { name: "links", what: "links between the documents lead somewhere", run: links::run },
     Check {
         name: "dependencies",
         what: "core stays free of runtime, network and disk crates",

@@ -97,7 +97,7 @@ impl Files {
 }
 
 /// Waits for the first frame of a kind from somebody.
-pub(super) fn first_frame(call: &Call, sender: &str, kind: &str) -> Result<()> {
+pub(crate) fn first_frame(call: &Call, sender: &str, kind: &str) -> Result<()> {
     let of_sender = |event: &Value| {
         let (user, domain) = sender.split_once('@')?;
         let device = format!("conclave://{domain}/u/{user}/d/");

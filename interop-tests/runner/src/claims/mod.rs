@@ -10,6 +10,8 @@ mod c7_restart;
 mod c8_no_secret;
 mod c9_contacts;
 
+pub(crate) use c2_media::{first_frame, until_first_frame};
+
 use std::time::Instant;
 
 use anyhow::Result;
