@@ -143,7 +143,7 @@ fn an_invited_person_of_another_organisation_enters_and_both_agree() {
 }
 
 #[test]
-fn chat_comes_once_and_in_order() {
+fn dev_08_chat_comes_once_and_in_order() {
     let mut stage = Stage::both_inside();
     let (alice, bob) = (stage.alice, stage.bob);
     for n in 0..5 {

@@ -200,7 +200,7 @@ pub struct Roster {
     pub epoch: Epoch,
     /// Everyone, by leaf.
     pub members: Vec<Member>,
-    /// Six groups of digits to compare aloud, the same for all members (spec: DEV-03).
+    /// Six groups of digits to compare aloud, the same for all members (spec: DEV-09).
     pub verification_code: String,
 }
 

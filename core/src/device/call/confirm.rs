@@ -65,6 +65,11 @@ impl Unconfirmed {
         self.words.push(Word { due: now + STEP * rank, confirm });
     }
 
+    /// Whether an epoch may yet be void.
+    pub(super) fn is_open(&self, epoch: Epoch) -> bool {
+        self.open.iter().any(|open| open.epoch <= epoch)
+    }
+
     /// Whether the hub would take no further commit before one of these is confirmed.
     pub(super) fn is_deep(&self) -> bool {
         self.open.len() >= limits::UNCONFIRMED_COMMITS

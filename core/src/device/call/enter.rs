@@ -348,7 +348,7 @@ impl Device {
             fetching.member = Some(fetching.joiner.enter(welcome, &fetching.tree)?);
         }
         for leaf in fetching.member.iter().flat_map(Member::roster) {
-            // Later expiry removes nobody: only who certified each member counts here (spec: DEV-05).
+            // Later expiry removes nobody: only who certified each member counts here.
             self.pins.verify_device_ignoring_time(&leaf.chain)?;
         }
         let (Some(member), standing) = (fetching.member.take(), fetching.entered.clone()) else {

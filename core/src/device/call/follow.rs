@@ -216,13 +216,19 @@ impl Inside {
     fn open(&mut self, entry: &Entry) -> Result<Option<CallEvent>, Error> {
         let (signed, submission) = view::read(entry)?;
         self.view.check_author(&signed, &submission)?;
-        let Opened::Message { device, plaintext, .. } = self.member.open(&submission.content)? else {
-            return Ok(None);
+        let (own, device, message) = match self.member.open(&submission.content)? {
+            Opened::Message { device, plaintext, .. } => {
+                (false, device, types::Message::decode(plaintext.as_slice())?)
+            }
+            Opened::Own => match self.outgoing.seen(submission.id) {
+                Some(message) => (true, submission.device.clone(), message),
+                None => return Ok(None),
+            },
         };
         if device != submission.device {
             return Err(Error::HomeServer("a message came under another's name"));
         }
-        let message = types::Message::decode(plaintext.as_slice())?;
+        // DEV-08: its author may have had to say it again.
         if !self.seen.insert((device.clone(), message.message_id.clone())) {
             return Ok(None);
         }
@@ -234,7 +240,7 @@ impl Inside {
                 let (time, sequence) = (entry.header().time, entry.sequence());
                 Some(CallEvent::Chat { from: device, text, message_id, time, sequence })
             }
-            Some(types::message::Body::Tracks(list)) => {
+            Some(types::message::Body::Tracks(list)) if !own => {
                 let tracks = list.tracks.into_iter().take(limits::TRACKS_PER_DEVICE).collect();
                 Some(CallEvent::Tracks { device, tracks })
             }

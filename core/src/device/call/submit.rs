@@ -14,7 +14,7 @@ use crate::{
         path,
     },
     identity::signed::{self, Label},
-    ids::{Epoch, Sequence, SessionNumber, SubmissionId},
+    ids::{Epoch, SessionNumber, SubmissionId},
     time::Time,
 };
 
@@ -86,7 +86,7 @@ impl Device {
         id: SubmissionId,
         body: &Bytes,
     ) -> Result<(), Error> {
-        let answer = api::SubmitResponse::decode(body.clone())?;
+        api::SubmitResponse::decode(body.clone())?;
         let Some(call) = self.calls.get_mut(meeting) else { return Ok(()) };
         let Some(unsent) = call.unsent.remove(&id) else { return Ok(()) };
         call.connected();
@@ -94,7 +94,7 @@ impl Device {
             // The log itself tells how these went on.
             Purpose::Commit | Purpose::Confirm => {}
             Purpose::Join => self.join_logged(meeting),
-            Purpose::Message => self.said(now, meeting, id, Sequence(answer.sequence)),
+            Purpose::Message => self.said(now, meeting, id),
             Purpose::Leave => self.over(meeting, crate::device::event::Over::Left),
             Purpose::Admit(request) => self.done(request, Ok(crate::device::event::Done::Plain)),
         }
@@ -136,10 +136,10 @@ impl Device {
         }
     }
 
-    fn said(&mut self, now: Time, meeting: &MeetingAddress, id: SubmissionId, sequence: Sequence) {
+    fn said(&mut self, now: Time, meeting: &MeetingAddress, id: SubmissionId) {
         let Some(inside) = self.calls.get_mut(meeting).and_then(Call::inside) else { return };
-        let epoch = inside.member.epoch();
-        let landed = inside.outgoing.landed(id, sequence, epoch);
+        let unconfirmed = &inside.unconfirmed;
+        let landed = inside.outgoing.landed(id, |epoch| unconfirmed.is_open(epoch));
         if let Some(request) = landed.and_then(|said| said.request) {
             self.done(request, Ok(crate::device::event::Done::Plain));
         }
@@ -180,7 +180,8 @@ impl Device {
         if let Ok(id) = self.submit(now, meeting, session, draft)
             && let Some(inside) = self.calls.get_mut(meeting).and_then(Call::inside)
         {
-            inside.outgoing.flies(id, said);
+            let epoch = inside.member.epoch();
+            inside.outgoing.flies(id, epoch, said);
         }
     }
 

@@ -97,7 +97,7 @@ impl Inside {
     }
 }
 
-/// Six groups of five digits from the epoch authenticator (RFC 9420 §8.7), the same for all members (spec: DEV-03).
+/// Six groups of five digits from the epoch authenticator (RFC 9420 §8.7), the same for all members (spec: DEV-09).
 fn code(epoch_authenticator: &[u8]) -> String {
     let mut hash = Sha256::new();
     hash.update(b"conclave/v1/verification-code\0");
@@ -115,7 +115,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn dev_03_the_code_is_six_groups_of_five_digits_and_follows_the_authenticator() {
+    fn dev_09_the_code_is_six_groups_of_five_digits_and_follows_the_authenticator() {
         let one = code(&[1; 32]);
         assert_eq!(one.split(' ').map(str::len).collect::<Vec<_>>(), [5; 6]);
         assert!(one.chars().all(|c| c == ' ' || c.is_ascii_digit()));

@@ -60,6 +60,8 @@ pub(super) fn run(scene: &mut Scene, gathered: &mut Gathered) -> Result<()> {
         bob.hears(&a, LIMIT)?;
         bob.chat(&b)?;
         alice.hears(&b, LIMIT)?;
+        // Its own place in the log comes to the author by the same way as to the others.
+        bob.hears(&b, LIMIT)?;
     }
     everything_once(gathered, &alice, &bob);
     scene.both_see(&alice, &bob, PATIENCE)?;
