@@ -27,6 +27,9 @@ use crate::{
 /// A deadline further away than this is looked at again then.
 const LONGEST_SLEEP: Duration = Duration::from_mins(1);
 
+/// What is still unanswered at the end is given up after this time.
+const SETTLE_WITHIN: Duration = Duration::from_secs(2);
+
 /// The device cannot go on.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -52,6 +55,7 @@ pub struct Driver {
     inputs: mpsc::UnboundedReceiver<Input>,
     feed: mpsc::UnboundedSender<Input>,
     streams: HashMap<StreamId, AbortHandle>,
+    unanswered: usize,
     events: VecDeque<Event>,
     next_request: u64,
 }
@@ -71,7 +75,8 @@ impl Driver {
         let device = Device::new(profile.address().domain().clone(), seed()?, kept);
         let (feed, inputs) = mpsc::unbounded_channel();
         let (streams, events) = (HashMap::new(), VecDeque::new());
-        let mut driver = Self { device, profile, api, inputs, feed, streams, events, next_request: 1 };
+        let mut driver =
+            Self { device, profile, api, inputs, feed, streams, unanswered: 0, events, next_request: 1 };
         driver.carry_out()?;
         Ok(driver)
     }
@@ -128,6 +133,16 @@ impl Driver {
         }
     }
 
+    /// Waits until what was called last is answered, such as the word that an invitation is stored; not for long.
+    pub async fn settle(&mut self) -> Result<(), Error> {
+        let until = tokio::time::Instant::now() + SETTLE_WITHIN;
+        while self.unanswered > 0 {
+            let Ok(input) = tokio::time::timeout_at(until, self.inputs.recv()).await else { break };
+            self.take(input.unwrap_or(Input::Tick))?;
+        }
+        Ok(())
+    }
+
     fn take(&mut self, input: Input) -> Result<(), Error> {
         // A stream that was closed is silent, whatever was on its way.
         if let Input::Item { stream, .. } | Input::Ended { stream, .. } = &input
@@ -138,6 +153,9 @@ impl Driver {
         if let Input::Ended { stream, .. } = &input {
             self.streams.remove(stream);
         }
+        if let Input::Answer { .. } = &input {
+            self.unanswered = self.unanswered.saturating_sub(1);
+        }
         self.device.handle(clock::now(), input)?;
         self.carry_out()
     }
@@ -147,6 +165,7 @@ impl Driver {
             match output {
                 Output::Call { call, path, body } => {
                     let (api, feed) = (self.api.clone(), self.feed.clone());
+                    self.unanswered += 1;
                     tokio::spawn(async move {
                         let result = api.call(path, body).await.map_err(ApiError::from);
                         let _ = feed.send(Input::Answer { call, result });

@@ -11,7 +11,7 @@ use conclave_core::{
 };
 use serde_json::{Value, json};
 
-use crate::{media::worker::Report, screen::Note};
+use crate::{media::worker::Report, screen::Note, terminal::clean};
 
 /// `ID@HUB`.
 pub fn address(meeting: &MeetingAddress) -> String {
@@ -29,7 +29,7 @@ pub fn event(event: &Event) -> Note {
         Event::Bounced { recipient, reason } => Note::new(
             "bounced",
             json!({ "recipient": recipient, "reason": reason }),
-            format!("Your invitation to {recipient} could not be delivered: {reason}"),
+            format!("Your invitation to {} could not be delivered: {}", clean(recipient), clean(reason)),
         ),
         Event::Call { meeting, event } => call_event(meeting, event),
     }
@@ -58,7 +58,12 @@ pub fn done(done: &Done) -> Note {
             let lines: Vec<String> = devices
                 .iter()
                 .map(|d| {
-                    format!("{}  {}{}", d.device, d.label, if d.this_device { "  (this one)" } else { "" })
+                    format!(
+                        "{}  {}{}",
+                        d.device,
+                        clean(&d.label),
+                        if d.this_device { "  (this one)" } else { "" }
+                    )
                 })
                 .collect();
             Note::new("devices", json!({ "devices": all }), lines.join("\n"))
@@ -94,7 +99,7 @@ pub fn failure(reason: &str, message: &str) -> Note {
     Note::new(
         "error",
         json!({ "ok": false, "reason": reason, "message": message }),
-        format!("Error: {message}"),
+        format!("Error: {}", clean(message)),
     )
 }
 
@@ -116,7 +121,7 @@ fn meeting_fields(meeting: &Meeting) -> Value {
 }
 
 fn meeting_line(meeting: &Meeting) -> String {
-    let title = meeting.title.as_deref().filter(|title| !title.is_empty()).unwrap_or("(no title)");
+    let title = clean(meeting.title.as_deref().filter(|title| !title.is_empty()).unwrap_or("(no title)"));
     let state = match (meeting.ended, meeting.present) {
         (true, _) => "over".to_owned(),
         (false, 0) => "nobody there".to_owned(),
@@ -127,7 +132,7 @@ fn meeting_line(meeting: &Meeting) -> String {
 }
 
 fn invitation(invited: &Invited) -> Note {
-    let title = if invited.title.is_empty() { "a meeting" } else { &invited.title };
+    let title = if invited.title.is_empty() { "a meeting".to_owned() } else { clean(&invited.title) };
     Note::new(
         "invitation",
         json!({ "meeting": address(&invited.meeting), "inviter": invited.inviter.to_string(), "title": invited.title,
@@ -167,7 +172,7 @@ pub fn call_event(meeting: &MeetingAddress, event: &CallEvent) -> Note {
             json!({ "from": from.user().to_string(), "device": from.to_string(), "text": text,
                     "message_id": data_encoding::HEXLOWER.encode(message_id), "time_ms": time.as_ms(),
                     "sequence": sequence.0 }),
-            format!("{}: {text}", from.user()),
+            format!("{}: {}", from.user(), clean(text)),
         ),
         CallEvent::Policy(policy) => self::policy(policy),
         CallEvent::Tracks { device, tracks } => {
@@ -194,7 +199,7 @@ pub fn call_event(meeting: &MeetingAddress, event: &CallEvent) -> Note {
             Note::new("connection", json!({ "connected": up }), text)
         }
         CallEvent::Alarm(sentence) => {
-            Note::new("alarm", json!({ "message": sentence }), format!("WARNING: {sentence}"))
+            Note::new("alarm", json!({ "message": sentence }), format!("WARNING: {}", clean(sentence)))
         }
         CallEvent::Over(over) => self::over(over),
     }
@@ -308,7 +313,7 @@ fn over(over: &Over) -> Note {
         Over::Removed => ("removed", "A host removed you.".to_owned()),
         Over::Denied => ("denied", "A host turned you away.".to_owned()),
         Over::Ended => ("ended", "The meeting was ended for everybody.".to_owned()),
-        Over::Refused(why) => ("refused", format!("You could not enter: {why}")),
+        Over::Refused(why) => ("refused", format!("You could not enter: {}", clean(why))),
     };
     Note::new("over", json!({ "reason": name, "message": text }), text)
 }
@@ -338,5 +343,39 @@ pub fn media(report: &Report) -> Note {
             json!({ "state": "finished", "statistics": statistics }),
             format!("{} frames sent, {} received.", statistics.frames_sent, statistics.frames_received),
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use conclave_core::{
+        identity::address::{DeviceUri, Domain},
+        ids::{MeetingId, Sequence},
+        time::Time,
+    };
+
+    use super::*;
+
+    #[test]
+    fn c19_what_others_write_stays_on_its_line() {
+        let meeting = MeetingAddress {
+            id: MeetingId::from_bytes([7; 32]),
+            hub: Domain::parse("north.example").unwrap(),
+        };
+        let text = "hi\nalice@north.example: I agree\r\u{1b}[1A".to_owned();
+        let chat = CallEvent::Chat {
+            from: DeviceUri::parse("conclave://south.example/u/bob/d/1a2b3c4d5e6f7a8b").unwrap(),
+            text: text.clone(),
+            message_id: [1; 16],
+            time: Time::from_ms(1),
+            sequence: Sequence(9),
+        };
+        let note = call_event(&meeting, &chat);
+        assert_eq!(note.text, "bob@south.example: hi alice@north.example: I agree \u{fffd}[1A");
+        assert_eq!(note.fields["text"], text);
+        let told = event(&Event::Bounced { recipient: "x\ny".to_owned(), reason: "a\nb".to_owned() });
+        assert_eq!(told.text.lines().count(), 1);
+        assert_eq!(failure("local", "a\nb").text.lines().count(), 1);
+        assert_eq!(over(&Over::Refused("a\nb".to_owned())).text.lines().count(), 1);
     }
 }

@@ -116,7 +116,11 @@ impl Call {
             }
             Err(sentence) => {
                 let origin = Origin { answer: heard.answer, ..Origin::default() };
-                self.answer(origin, &present::failure("malformed", &sentence));
+                let note = match sentence.as_str() {
+                    order::HELP => Note::new("help", json!({}), order::HELP),
+                    other => present::failure("malformed", other),
+                };
+                self.answer(origin, &note);
                 Ok(())
             }
         }
@@ -163,7 +167,9 @@ impl Call {
         let finished = async {
             loop {
                 let report = next_report(&mut self.stay.reports).await;
-                self.screen.say(&present::media(&report));
+                if !matches!(report, Report::Connected(_)) {
+                    self.screen.say(&present::media(&report)); // That the connection ends is no news now.
+                }
                 if matches!(report, Report::Finished(_)) {
                     break;
                 }

@@ -49,8 +49,9 @@ pub(super) async fn invitations(profile: Profile, follow: bool, screen: Screen) 
     let listening = driver.run(Command::Receive { follow }, show);
     tokio::select! {
         done = listening => screen.say(&present::done(&done?)),
-        _ = tokio::signal::ctrl_c() => return Ok(true),
+        _ = tokio::signal::ctrl_c() => {}
     }
+    driver.settle().await?;
     if !came && !screen.is_json() {
         screen.say(&crate::screen::Note::new("none", serde_json::json!({}), "No new invitations."));
     }

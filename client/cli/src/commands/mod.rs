@@ -71,7 +71,9 @@ fn device(profile: Profile) -> anyhow::Result<Driver> {
 
 /// Does one command and says what it gave, and what else came meanwhile.
 async fn once(driver: &mut Driver, command: DeviceCommand, screen: Screen) -> anyhow::Result<Done> {
-    Ok(driver.run(command, |event| screen.say(&present::event(&event))).await?)
+    let done = driver.run(command, |event| screen.say(&present::event(&event))).await?;
+    driver.settle().await?;
+    Ok(done)
 }
 
 /// By what a person enters a meeting that was typed as a link or an address.

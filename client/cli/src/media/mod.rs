@@ -3,6 +3,7 @@
 //! Nothing here encodes or decodes pictures or sound, and nothing here decides who may send or be heard.
 
 pub mod connection;
+pub mod early;
 pub mod frame_log;
 pub mod ivf;
 pub mod ogg;

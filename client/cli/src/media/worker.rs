@@ -23,6 +23,7 @@ use tokio::sync::mpsc;
 use super::{
     Clip, FileError, Kind,
     connection::{self, Connection, Happening, Received, Slots},
+    early::Early,
     frame_log::{Direction, FrameLog},
     pace::Pace,
     record::Recorder,
@@ -139,6 +140,7 @@ pub fn start(
         log,
         sealer: Sealer::new(),
         opener: Opener::new(),
+        early: Early::default(),
         ready: false,
         seen: HashSet::new(),
         reports,
@@ -164,6 +166,7 @@ struct Worker {
     log: Option<FrameLog>,
     sealer: Sealer,
     opener: Opener,
+    early: Early,
     ready: bool,
     seen: HashSet<(DeviceUri, TrackNumber)>,
     reports: mpsc::UnboundedSender<Report>,
@@ -205,6 +208,7 @@ impl Worker {
     fn finish(mut self) {
         self.sealer.forget();
         self.opener.forget();
+        self.statistics.frames_refused += self.early.len() as u64;
         if let Some(recorder) = self.recorder.take() {
             match recorder.finish() {
                 Ok(files) => self.statistics.recordings = files,
@@ -216,10 +220,15 @@ impl Worker {
 
     fn obey(&mut self, order: Order) {
         if let Order::Keys { keys, at_once, removed } = order {
+            tracing::debug!(epoch = keys.epoch().0, at_once, "new frame keys");
             let now = clock::now();
             self.opener.enter(keys.clone(), now, &removed);
-            self.sealer.enter(keys, now, at_once);
+            // Nobody loses by it: who is slower keeps the frames until the keys are there, and who is new need not wait (MED-05).
+            self.sealer.enter(keys, now, true);
             self.ready = true;
+            for received in self.early.take() {
+                self.open(received);
+            }
         }
     }
 
@@ -297,12 +306,20 @@ impl Worker {
         match happening {
             Happening::Connected => self.report(Report::Connected(Ok(()))),
             Happening::KeyFrameWanted(_) => self.statistics.key_frames_wanted += 1,
-            Happening::Frame(received) => {
-                let codec = if received.kind == Kind::Audio { Codec::Opus } else { Codec::Vp8 };
-                match self.opener.open(clock::now(), codec, &received.data) {
-                    Ok(opened) => self.opened(&received, opened),
-                    Err(error) => self.refused(&received, error),
-                }
+            Happening::Frame(received) => self.open(received),
+        }
+    }
+
+    fn open(&mut self, received: Received) {
+        let codec = if received.kind == Kind::Audio { Codec::Opus } else { Codec::Vp8 };
+        match self.opener.open(clock::now(), codec, &received.data) {
+            Ok(opened) => self.opened(&received, opened),
+            Err(OpenError::WrongEpoch) => {
+                self.statistics.frames_refused += self.early.hold(Instant::now(), received);
+            }
+            Err(error) => {
+                self.statistics.frames_refused += 1;
+                tracing::debug!(slot = %received.slot, %error, "a frame was refused");
             }
         }
     }
@@ -326,11 +343,6 @@ impl Worker {
                 self.report(Report::Failed(format!("the recording stopped: {error}")));
             }
         }
-    }
-
-    fn refused(&mut self, received: &Received, error: OpenError) {
-        self.statistics.frames_refused += 1;
-        tracing::debug!(slot = %received.slot, %error, "a frame was refused");
     }
 
     fn log(&mut self, direction: Direction, device: &DeviceUri, track: TrackLayer, frame: &[u8]) {

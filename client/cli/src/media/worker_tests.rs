@@ -121,6 +121,7 @@ async fn sound_and_pictures_arrive_whole_and_named_across_a_change_of_epoch() {
     bob.first_frames().await;
     tokio::time::sleep(Duration::from_secs(1)).await; // Media takes time; what it brought is measured below.
     alice.enter(keys(2, 2, 0));
+    tokio::time::sleep(Duration::from_millis(600)).await; // Bob's keys are late; alice's frames wait for them.
     bob.enter(keys(2, 2, 1));
     tokio::time::sleep(Duration::from_secs(2)).await;
     let (at_alice, at_bob) = (alice.stop().await, bob.stop().await);
