@@ -22,7 +22,7 @@ pub struct Passwords {
     at_once: Arc<Semaphore>,
     queued: Arc<AtomicUsize>,
     most_queued: usize,
-    /// The hash of a password that nobody knows, so that unknown users take as long as known ones.
+    /// The hash of a password that nobody knows, so that unknown users take as long as known ones (spec: OPR-03).
     decoy: Arc<str>,
 }
 
