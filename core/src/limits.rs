@@ -146,5 +146,31 @@ pub const INVITATION_LIFETIME: Duration = Duration::from_hours(7 * 24);
 pub const DEVICES_PER_USER: usize = 16;
 /// Most tracks that one device publishes.
 pub const TRACKS_PER_DEVICE: usize = 8;
+/// How long a sender may go on with the keys of the last epoch, unless somebody was removed.
+pub const KEY_OVERLAP: Duration = Duration::from_secs(1);
+/// How long a receiver still opens frames of the last epoch.
+pub const OLD_EPOCH_GRACE: Duration = Duration::from_secs(2);
+/// Most key ids that a receiver remembers of one epoch.
+pub const KEY_IDS: usize = 16_384;
+/// Largest SDP offer, bytes.
+pub const OFFER_BYTES: usize = 64 * 1024;
+/// Most lines of an offer.
+pub const OFFER_LINES: usize = 4_000;
+/// Most sections of an offer: tracks and slots together.
+pub const OFFER_SECTIONS: usize = 64;
+/// Most candidates in an offer.
+pub const OFFER_CANDIDATES: usize = 64;
+/// Most wishes of one device.
+pub const WISHES: usize = 256;
+/// Largest message on a relay link's control stream, bytes.
+pub const RELAY_MESSAGE_BYTES: usize = 256 * 1024;
+/// Most tracks of one session that another server announces.
+pub const ANNOUNCED_TRACKS: usize = 1_024;
+/// Most streams that a relay link carries in one direction.
+pub const RELAY_STREAMS: usize = 1_024;
+/// Most streams of one session that a relay link carries in one direction.
+pub const RELAY_STREAMS_PER_SESSION: usize = 128;
+/// Most fragments of one payload on a relay link.
+pub const RELAY_FRAGMENTS: usize = 8;
 /// How long a device waits before it asks again for a new certificate.
 pub const RENEWAL_RETRY: Duration = Duration::from_mins(10);

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use conclave_core::{
     identity::address::DeviceUri,
     ids::{LeafIndex, TrackNumber},
+    limits,
     media::{
         Codec, Layer, Track,
         router::{Routed, TrackId},
@@ -19,13 +20,6 @@ use super::{
     SessionKey,
     relay::{Incoming, LinkHandle},
 };
-
-/// Most tracks that a device publishes.
-pub(super) const TRACKS_PER_DEVICE: usize = 16;
-/// Most streams of one session that one link carries in one direction (spec: MED-23).
-const STREAMS: usize = 128;
-/// Most tracks of one session that another server may announce.
-const TRACKS: usize = 1_024;
 
 /// A stream that the other side sends.
 #[derive(Debug)]
@@ -122,7 +116,7 @@ impl SessionLink {
         let old = self.wanted.len();
         let mut wanted = BTreeMap::new();
         for stream in streams {
-            if wanted.len() == STREAMS {
+            if wanted.len() == limits::RELAY_STREAMS_PER_SESSION {
                 break;
             }
             if let Some(place) = self.place_of(*stream) {
@@ -153,7 +147,7 @@ impl SessionLink {
     /// The tracks of the other side's last list that it may announce: those of its own devices in the session (spec: MED-24).
     pub(super) fn acceptable(&self, roster: &HashMap<DeviceUri, LeafIndex>) -> Acceptable {
         let mut devices = Acceptable::new();
-        for announced in self.heard.iter().take(TRACKS) {
+        for announced in self.heard.iter().take(limits::ANNOUNCED_TRACKS) {
             let Ok(device) = DeviceUri::parse(&announced.device) else { continue };
             let Some(track) = announced.track.as_ref().and_then(|track| Track::try_from(track).ok()) else {
                 continue;
@@ -162,7 +156,7 @@ impl SessionLink {
             let fits = *device.domain() == self.handle.domain
                 && announced.stream_ids.len() == usize::from(track.layers);
             let (_, tracks) = devices.entry(device).or_insert_with(|| (*leaf, Vec::new()));
-            if fits && tracks.len() < TRACKS_PER_DEVICE {
+            if fits && tracks.len() < limits::TRACKS_PER_DEVICE {
                 tracks.push((track, announced.stream_ids.clone()));
             }
         }
@@ -280,6 +274,6 @@ mod tests {
         assert_eq!(tracks, [&(camera(1), vec![1, 2, 3])]);
 
         link.heard = (0..40).map(|n| announced(&own, n, vec![3 * n, 3 * n + 1, 3 * n + 2])).collect();
-        assert_eq!(link.acceptable(&roster)[&own].1.len(), TRACKS_PER_DEVICE);
+        assert_eq!(link.acceptable(&roster)[&own].1.len(), limits::TRACKS_PER_DEVICE);
     }
 }

@@ -6,6 +6,7 @@ use std::{
     time::Instant,
 };
 
+use conclave_core::limits;
 use str0m::{
     Candidate, Output, Rtc,
     change::SdpOffer,
@@ -15,14 +16,6 @@ use str0m::{
 
 use super::error::Error;
 
-/// Largest offer, bytes.
-const OFFER_BYTES: usize = 64 * 1024;
-/// Most lines of an offer.
-const OFFER_LINES: usize = 4_000;
-/// Most sections of an offer: tracks and slots together.
-const SECTIONS: usize = 64;
-/// Most candidates in an offer.
-const CANDIDATES: usize = 64;
 /// The one transport: DTLS-SRTP.
 const TRANSPORT: &str = "UDP/TLS/RTP/SAVPF";
 
@@ -53,12 +46,12 @@ pub(super) fn answer(
 
 /// Bounds an offer before it is parsed (spec: MED-12).
 fn check(offer: &str) -> Result<(), Error> {
-    if offer.len() > OFFER_BYTES || offer.lines().count() > OFFER_LINES {
+    if offer.len() > limits::OFFER_BYTES || offer.lines().count() > limits::OFFER_LINES {
         return Err(Error::TooLarge);
     }
     let mut sections = offer.lines().filter_map(|line| line.strip_prefix("m="));
-    if sections.clone().count() > SECTIONS
-        || offer.lines().filter(|line| line.starts_with("a=candidate:")).count() > CANDIDATES
+    if sections.clone().count() > limits::OFFER_SECTIONS
+        || offer.lines().filter(|line| line.starts_with("a=candidate:")).count() > limits::OFFER_CANDIDATES
     {
         return Err(Error::TooLarge);
     }

@@ -8,6 +8,7 @@ use std::{
 use conclave_core::{
     identity::address::DeviceUri,
     ids::{LeafIndex, MeetingId, SessionNumber, TrackNumber},
+    limits,
     media::{
         Track,
         router::{ClientId, LinkId, Wish},
@@ -22,15 +23,12 @@ use super::{
     ConnectionId, OpenRequest, SessionKey, UpdateRequest,
     client::{Client, Published},
     error::Error,
-    link::TRACKS_PER_DEVICE,
     offer,
     relay::LinkHandle,
     session::{Session, Work},
     worker::Worker,
 };
 
-/// Most wishes of one device.
-const WISHES: usize = 256;
 /// Most lists of other servers kept for sessions that are not known here yet.
 const EARLY: usize = 256;
 
@@ -60,7 +58,7 @@ impl Worker {
     /// Takes note of what a device sends and wants.
     pub(super) fn update(&mut self, request: UpdateRequest) -> Result<(), Error> {
         let UpdateRequest { connection, device, tracks, wishes } = request;
-        if wishes.len() > WISHES {
+        if wishes.len() > limits::WISHES {
             return Err(Error::TooLarge);
         }
         let published = published(&tracks)?;
@@ -214,7 +212,7 @@ impl Worker {
 
 /// Reads what a device says that it sends.
 fn published(tracks: &[PublishedTrack]) -> Result<Vec<Published>, Error> {
-    if tracks.len() > TRACKS_PER_DEVICE {
+    if tracks.len() > limits::TRACKS_PER_DEVICE {
         return Err(Error::TooLarge);
     }
     let numbers: BTreeSet<_> = tracks.iter().filter_map(|t| t.track.as_ref()).map(|t| t.number).collect();

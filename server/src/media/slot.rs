@@ -55,7 +55,7 @@ impl Slot {
         self.medium == Medium::Video && self.filling.is_some() && self.base.is_none()
     }
 
-    /// Sequence number and timestamp of a packet in the outgoing stream; `None` if it is not to be sent.
+    /// Sequence number and timestamp of a packet in the outgoing stream; `None` if it is not to be sent (spec: MED-16).
     pub(super) fn rewrite(&mut self, now: Instant, codec: Codec, packet: &Packet) -> Option<(u64, u32)> {
         if self.base.is_none() {
             if self.medium == Medium::Video && !starts_key_frame(codec, &packet.payload) {

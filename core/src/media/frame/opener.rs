@@ -4,12 +4,12 @@ use std::{
     collections::{BTreeSet, HashMap},
     fmt,
     sync::Arc,
-    time::Duration,
 };
 
 use crate::{
     identity::address::DeviceUri,
     ids::{Epoch, LeafIndex},
+    limits,
     media::{
         clear_bytes,
         frame::{
@@ -23,11 +23,6 @@ use crate::{
     },
     time::Time,
 };
-
-/// How long frames of a left epoch are still opened.
-const GRACE: Duration = Duration::from_secs(2);
-/// Most key ids remembered in one epoch.
-const STREAMS: usize = 16_384;
 
 /// A frame was not opened; it must not be shown or heard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -139,7 +134,7 @@ impl Opener {
     }
 
     fn drop_expired(&mut self, now: Time) {
-        self.known.retain(|known| known.left.is_none_or(|left| now.since(left) <= GRACE));
+        self.known.retain(|known| known.left.is_none_or(|left| now.since(left) <= limits::OLD_EPOCH_GRACE));
     }
 }
 
@@ -201,7 +196,7 @@ impl Known {
 
     /// The first frame under a key id; the id is remembered only if the frame is authentic.
     fn open_first(&mut self, sealed: &Sealed<'_>, aad: &mut Vec<u8>) -> Result<(Kind, Vec<u8>), OpenError> {
-        if self.streams.len() >= STREAMS {
+        if self.streams.len() >= limits::KEY_IDS {
             return Err(OpenError::TooManyTracks);
         }
         let mut cipher = self.keys.cipher(sealed.id).ok_or(OpenError::Malformed)?;

@@ -1,9 +1,10 @@
 //! Sealing own frames.
 
-use std::{collections::BTreeMap, fmt, time::Duration};
+use std::{collections::BTreeMap, fmt};
 
 use crate::{
     ids::TrackNumber,
+    limits,
     media::{
         clear_bytes,
         frame::{
@@ -16,9 +17,6 @@ use crate::{
     },
     time::Time,
 };
-
-/// How long a sender may go on with the old epoch after a commit that removes nobody.
-const OVERLAP: Duration = Duration::from_secs(1);
 
 /// A frame was not sealed; it must not be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -64,7 +62,7 @@ impl Sealer {
         if at_once || self.current.is_none() {
             self.switch(keys);
         } else {
-            let at = self.next.take().map_or(now + OVERLAP, |(_, at)| at);
+            let at = self.next.take().map_or(now + limits::KEY_OVERLAP, |(_, at)| at);
             self.next = Some((keys, at));
         }
     }

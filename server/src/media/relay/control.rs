@@ -1,11 +1,9 @@
 //! The control stream: messages with their lengths before them.
 
+use conclave_core::limits::RELAY_MESSAGE_BYTES;
 use conclave_proto::relay::v1::RelayMessage;
 use prost::Message as _;
 use quinn::{RecvStream, SendStream};
-
-/// Largest control message, bytes.
-const LARGEST: usize = 256 * 1024;
 
 /// A link cannot go on.
 #[derive(Debug, thiserror::Error)]
@@ -38,7 +36,7 @@ pub(super) async fn read(stream: &mut RecvStream) -> Result<RelayMessage, LinkEr
     let mut length = [0; 4];
     stream.read_exact(&mut length).await?;
     let length = usize::try_from(u32::from_be_bytes(length)).unwrap_or(usize::MAX);
-    if length > LARGEST {
+    if length > RELAY_MESSAGE_BYTES {
         return Err(LinkError::Misbehaved("a control message is too large"));
     }
     let mut bytes = vec![0; length];
@@ -50,7 +48,7 @@ pub(super) async fn read(stream: &mut RecvStream) -> Result<RelayMessage, LinkEr
 /// Writes one message.
 pub(super) async fn write(stream: &mut SendStream, message: &RelayMessage) -> Result<(), LinkError> {
     let length = message.encoded_len();
-    let Some(prefix) = u32::try_from(length).ok().filter(|_| length <= LARGEST) else {
+    let Some(prefix) = u32::try_from(length).ok().filter(|_| length <= RELAY_MESSAGE_BYTES) else {
         // Limits on tracks make this impossible; a link is not to be lost over it.
         tracing::error!(length, "a control message is too large to be sent");
         return Ok(());

@@ -5,6 +5,7 @@
 //! ```
 
 use bytes::{BufMut, Bytes, BytesMut};
+use conclave_core::limits::RELAY_FRAGMENTS;
 
 use crate::media::packet::Packet;
 
@@ -20,8 +21,6 @@ const FRAGMENT: u8 = 0x08;
 const LAST: u8 = 0x80;
 /// Bytes before the payload at most, without a dependency descriptor.
 const HEADER_BYTES: usize = 13;
-/// Most fragments of one payload.
-pub(super) const FRAGMENTS: usize = 8;
 
 /// One datagram, read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,7 +47,7 @@ pub(in crate::media) fn write(
         return true;
     }
     let room = largest.saturating_sub(HEADER_BYTES);
-    if room == 0 || packet.payload.len().div_ceil(room) > FRAGMENTS {
+    if room == 0 || packet.payload.len().div_ceil(room) > RELAY_FRAGMENTS {
         return false;
     }
     let count = packet.payload.len().div_ceil(room);

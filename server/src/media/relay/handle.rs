@@ -6,16 +6,13 @@ use std::sync::{
 };
 
 use bytes::Bytes;
-use conclave_core::{identity::address::Domain, media::router::LinkId};
+use conclave_core::{identity::address::Domain, limits, media::router::LinkId};
 use conclave_proto::relay::v1::{RelayMessage, relay_message::Message};
 use tokio::sync::mpsc;
 
 use crate::media::packet::Packet;
 
 use super::datagram;
-
-/// Most streams that one link carries in one direction, over all meetings (spec: MED-23).
-const STREAMS: usize = 1_024;
 
 /// One relay link, from the time both sides have said hello until it breaks.
 #[derive(Clone, Debug)]
@@ -56,7 +53,7 @@ impl LinkHandle {
         let mut share = 0;
         let taken = self.subscribed.fetch_update(Relaxed, Relaxed, |all| {
             let others = all.saturating_sub(old);
-            share = wanted.min(STREAMS.saturating_sub(others));
+            share = wanted.min(limits::RELAY_STREAMS.saturating_sub(others)); // MED-23
             Some(others + share)
         });
         debug_assert!(taken.is_ok());

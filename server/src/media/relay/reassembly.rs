@@ -3,8 +3,9 @@
 use std::{collections::VecDeque, sync::Arc};
 
 use bytes::Bytes;
+use conclave_core::limits::RELAY_FRAGMENTS;
 
-use super::datagram::{Datagram, FRAGMENTS};
+use super::datagram::Datagram;
 use crate::media::packet::Packet;
 
 /// Most payloads that wait for fragments.
@@ -32,7 +33,7 @@ impl Incoming {
     /// Keeps a fragment; gives the payload once all are there.
     fn put(&mut self, sequence: u64, place: u8, last: bool, part: Bytes) -> Option<Arc<[u8]>> {
         let place = usize::from(place);
-        if place >= FRAGMENTS {
+        if place >= RELAY_FRAGMENTS {
             return None;
         }
         let at = if let Some(at) = self.waiting.iter().position(|(known, _)| *known == sequence) {
