@@ -34,7 +34,7 @@ use crate::refusal::Refusal;
 /// Largest item of a mirror stream, bytes.
 pub const ITEM_BYTES: usize = 4 * 1_024 * 1_024;
 /// The first pause after a break, and the longest.
-const PAUSES: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(30));
+const PAUSES: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(2));
 /// How long opening a stream may take.
 const OPENING: Duration = Duration::from_secs(20);
 

@@ -38,8 +38,10 @@ use crate::{clock, refusal::Refusal};
 
 /// A domain's descriptor is not fetched more often than this.
 const FETCH_PAUSE: Duration = Duration::from_mins(1);
+/// Nor again so soon after a failure.
+const RETRY_PAUSE: Duration = Duration::from_secs(1);
 /// The first pause after a failed connection, and the longest.
-const PAUSES: (Duration, Duration) = (Duration::from_millis(500), Duration::from_mins(1));
+const PAUSES: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(3));
 /// How long connecting and greeting may take.
 const CONNECT_TIME: Duration = Duration::from_secs(15);
 
@@ -124,16 +126,23 @@ struct Inner {
     identity: Identity,
     discovery: Discovery,
     book: Book,
-    links: Mutex<HashMap<Domain, Arc<tokio::sync::Mutex<Link>>>>,
+    links: Mutex<HashMap<Domain, Arc<Link>>>,
+}
+
+/// One peer. The two locks are apart: a peer that greets makes this server fetch, also while this server connects to it.
+#[derive(Default)]
+struct Link {
+    connection: tokio::sync::Mutex<Connection>,
+    /// Before when its descriptor is not fetched again.
+    fetch: tokio::sync::Mutex<Option<Instant>>,
 }
 
 /// The connection to one peer.
 #[derive(Default)]
-struct Link {
+struct Connection {
     channel: Option<Channel>,
     failures: u32,
     resting: Option<Instant>,
-    fetched: Option<Instant>,
 }
 
 impl Peers {
@@ -196,8 +205,7 @@ impl Peers {
             return Err(Refusal::WRONG_DOMAIN);
         }
         if self.0.book.owner_of(key).as_ref() != Some(claimed) {
-            let link = self.link(claimed);
-            self.fetch(claimed, &mut *link.lock().await).await?;
+            self.fetch(claimed).await?;
         }
         match self.domain_of(key) {
             Ok(domain) if domain == *claimed => Ok(domain),
@@ -230,8 +238,7 @@ impl Peers {
                 return Ok(());
             }
         }
-        let link = self.link(domain);
-        let fetched = self.fetch(domain, &mut *link.lock().await).await;
+        let fetched = self.fetch(domain).await;
         // An old one that is still good will do while the newer cannot be had.
         if self.pins().current(domain, now).is_ok() { Ok(()) } else { fetched }
     }
@@ -242,16 +249,16 @@ impl Peers {
             return Err(Error::NotAllowed(domain.clone()));
         }
         let link = self.link(domain);
-        let mut link = link.lock().await;
+        let mut link = link.connection.lock().await;
         if let Some(channel) = &link.channel {
             return Ok(channel.clone());
         }
         if let Some(wait) = link.resting.and_then(|until| until.checked_duration_since(Instant::now())) {
             return Err(Error::Resting { domain: domain.clone(), wait });
         }
-        match self.connect(domain, &mut link).await {
+        match self.connect(domain).await {
             Ok(channel) => {
-                *link = Link { channel: Some(channel.clone()), fetched: link.fetched, ..Link::default() };
+                *link = Connection { channel: Some(channel.clone()), ..Connection::default() };
                 info!(peer = %domain, "connected");
                 Ok(channel)
             }
@@ -267,10 +274,10 @@ impl Peers {
 
     /// A call over the connection failed for want of a connection: the next one connects anew.
     pub async fn broken(&self, domain: &Domain) {
-        self.link(domain).lock().await.channel = None;
+        self.link(domain).connection.lock().await.channel = None;
     }
 
-    fn link(&self, domain: &Domain) -> Arc<tokio::sync::Mutex<Link>> {
+    fn link(&self, domain: &Domain) -> Arc<Link> {
         let mut links = self.0.links.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(links.entry(domain.clone()).or_default())
     }
@@ -281,12 +288,13 @@ impl Peers {
         found.map_err(|error| Error::Descriptor(error.into()))
     }
 
-    async fn fetch(&self, domain: &Domain, link: &mut Link) -> Result<(), Error> {
-        if let Some(wait) =
-            link.fetched.and_then(|last| (last + FETCH_PAUSE).checked_duration_since(Instant::now()))
-        {
+    async fn fetch(&self, domain: &Domain) -> Result<(), Error> {
+        let link = self.link(domain);
+        let mut not_before = link.fetch.lock().await;
+        if let Some(wait) = not_before.and_then(|at| at.checked_duration_since(Instant::now())) {
             return Err(Error::Resting { domain: domain.clone(), wait });
         }
+        *not_before = Some(Instant::now() + RETRY_PAUSE);
         let failed = |error| Error::Discovery { domain: domain.clone(), error };
         let fetched = self.0.discovery.fetch(domain).await.map_err(failed)?;
         let named = Descriptor::verify(&fetched).map_err(|error| book::Error::Pins(error.into()))?;
@@ -294,19 +302,19 @@ impl Peers {
             return Err(Error::ForeignDescriptor(domain.clone()));
         }
         self.0.book.accept(&fetched, domain, clock::now()).await?;
-        link.fetched = Some(Instant::now());
+        *not_before = Some(Instant::now() + FETCH_PAUSE);
         Ok(())
     }
 
-    async fn connect(&self, domain: &Domain, link: &mut Link) -> Result<Channel, Error> {
+    async fn connect(&self, domain: &Domain) -> Result<Channel, Error> {
         let now = clock::now();
         if self.pins().current(domain, now).is_err() {
-            self.fetch(domain, link).await?;
+            self.fetch(domain).await?;
         }
         let channel = match self.open(domain).await {
             Err(Error::PinMismatch(_)) => {
                 warn!(peer = %domain, "a peer shows a key that is not pinned; asking for its descriptor");
-                self.fetch(domain, link).await.map_err(|_| Error::PinMismatch(domain.clone()))?;
+                self.fetch(domain).await.map_err(|_| Error::PinMismatch(domain.clone()))?;
                 self.open(domain).await?
             }
             opened => opened?,

@@ -9,3 +9,4 @@ pub mod federation;
 pub mod listener;
 pub mod router;
 pub mod status;
+pub mod unary;

@@ -6,6 +6,7 @@ use http::{Request, Response};
 use tonic::{Code, Status, body::Body, server::NamedService};
 use tower::{Service, ServiceExt, util::BoxCloneSyncService};
 
+use super::unary;
 use crate::refusal::Refusal;
 
 /// The services of one port.
@@ -40,6 +41,10 @@ impl Router {
     pub async fn answer(&self, request: Request<Body>) -> Response<Body> {
         let Some(service) = service_of(request.uri().path()).and_then(|name| self.services.get(name)) else {
             return Status::from(Refusal::of_status(&Status::unimplemented(""))).into_http();
+        };
+        let request = match unary::take(request).await {
+            Ok(request) => request,
+            Err(refusal) => return Status::from(refusal).into_http(),
         };
         let response = match service.clone().oneshot(request).await {
             Ok(response) => response,
