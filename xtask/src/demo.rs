@@ -44,9 +44,7 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<bool> 
 /// Runs the claims; counts them.
 pub(crate) fn check(workspace: &Workspace, json: Option<&Path>, keep: bool) -> Result<Count> {
     tools::need(&[FFMPEG, GCORE, STRACE])?;
-    for item in &test_only::ALL {
-        special(workspace, item)?;
-    }
+    build_special(workspace)?;
     build(workspace, &[])?;
     let file = json.map_or_else(|| workspace.target.join("demo-check.json"), Path::to_path_buf);
     let mut command = runner(workspace, "check")?;
@@ -79,12 +77,11 @@ fn runner(workspace: &Workspace, command: &str) -> Result<std::process::Command>
     Ok(runner)
 }
 
-fn build(workspace: &Workspace, features: &[&str]) -> Result<()> {
+fn build(workspace: &Workspace, features: &[String]) -> Result<()> {
     let stage = Stage::start("build");
-    let mut command = workspace.cargo();
-    command.args(["build", "--quiet", "--workspace", "--bins"]);
+    let mut command = workspace.build_programs();
     if !features.is_empty() {
-        command.arg("--features").args(features);
+        command.arg("--features").arg(features.join(","));
     }
     let said = process::quiet(&mut command)?;
     stage.end(if said.ok { "ok" } else { "FAILED" });
@@ -92,17 +89,21 @@ fn build(workspace: &Workspace, features: &[&str]) -> Result<()> {
     Ok(())
 }
 
-/// Builds a program with its test-only feature beside the default one, and shows that the marker is in it.
-fn special(workspace: &Workspace, item: &TestOnly) -> Result<()> {
-    build(workspace, &[&format!("{}/{}", item.package, item.feature)])?;
-    ensure!(
-        test_only::holds(workspace, item.program, item.marker)?,
-        "{} built with {} lacks the marker {}, so its absence elsewhere would prove nothing",
-        item.program,
-        item.feature,
-        item.marker
-    );
-    std::fs::copy(workspace.program(item.program), special_path(workspace, item))?;
+/// Builds the programs with their test-only features beside the default ones, and shows that the markers are in them.
+fn build_special(workspace: &Workspace) -> Result<()> {
+    let features: Vec<String> =
+        test_only::ALL.iter().map(|item| format!("{}/{}", item.package, item.feature)).collect();
+    build(workspace, &features)?;
+    for item in &test_only::ALL {
+        ensure!(
+            test_only::holds(workspace, item.program, item.marker)?,
+            "{} built with {} lacks the marker {}, so its absence elsewhere would prove nothing",
+            item.program,
+            item.feature,
+            item.marker
+        );
+        std::fs::copy(workspace.program(item.program), special_path(workspace, item))?;
+    }
     Ok(())
 }
 

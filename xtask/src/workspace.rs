@@ -47,6 +47,14 @@ impl Workspace {
         command
     }
 
+    /// A build of every program. One small test is built along, because cargo then chooses the same features of
+    /// dependencies as for the tests, and nothing is built twice.
+    pub(crate) fn build_programs(&self) -> Command {
+        let mut command = self.cargo();
+        command.args(["build", "--quiet", "--workspace", "--bins", "--test", "ci"]);
+        command
+    }
+
     /// What `cargo metadata` says.
     pub(crate) fn metadata(&self, arguments: &[&str]) -> Result<Value> {
         let mut command = self.cargo();

@@ -13,6 +13,7 @@ mod person;
 mod plot;
 mod process;
 mod scene;
+mod seized;
 mod table;
 
 use std::{fs, path::PathBuf, process::ExitCode};

@@ -176,7 +176,7 @@ impl Signer for MlsSigner<'_> {
 }
 
 /// Ed25519 over `"conclave/v1/" LABEL 0x00 PAYLOAD` (spec: IDN-02).
-fn sign(key: &SigningKey, label: &str, payload: &[u8]) -> Bytes {
+pub(crate) fn sign(key: &SigningKey, label: &str, payload: &[u8]) -> Bytes {
     let message = [b"conclave/v1/", label.as_bytes(), &[0], payload].concat();
     Bytes::copy_from_slice(&key.sign(&message).to_bytes())
 }
@@ -185,6 +185,7 @@ fn random<const N: usize>(provider: &OpenMlsRustCrypto) -> Result<[u8; N]> {
     provider.rand().random_array().map_err(|_| anyhow::anyhow!("no randomness"))
 }
 
+/// Unix time in milliseconds.
 pub(crate) fn now_ms() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)

@@ -142,7 +142,8 @@ impl Organisation {
             Some(file) => {
                 let mut command = Command::new("strace");
                 command
-                    .args(["-f", "-q", "-s", "0", "-e", "trace=%network", "-o"])
+                    // Daemonised: the server stays our own child, with its own process id and signals.
+                    .args(["-D", "-f", "-q", "-s", "4", "-e", "abbrev=none", "-e", "trace=%network", "-o"])
                     .arg(file)
                     .arg(&self.program);
                 command

@@ -46,7 +46,7 @@ pub(super) fn run(workspace: &Workspace) -> Result<Findings> {
             }
         }
     }
-    let said = process::quiet(workspace.cargo().args(["build", "--quiet", "--workspace", "--bins"]))?;
+    let said = process::quiet(&mut workspace.build_programs())?;
     if !said.ok {
         return Ok(findings_of(false, &said.text));
     }

@@ -14,6 +14,7 @@ use crate::{
     mallory::{Answer, Mallory, Where},
     person::{Entry, PATIENCE},
     scene::{MALLORY, Scene},
+    seized::Seized,
     table::Gathered,
 };
 
@@ -99,7 +100,22 @@ async fn by_hand(scene: &Scene, place: &Where, replay: Signed, token: Evidence) 
     ));
     let stolen = mallory.join(place, Some(token)).await?;
     tried.push(("bobs_token", "a Join with the token made out to bob", mallory.submit(place, stolen).await?));
-    tried.push(("replay", "bob's own Join, sent again", mallory.submit(place, replay).await?));
+    tried.push(("replay", "bob's own Join, sent again", mallory.submit(place, replay.clone()).await?));
+    let session = Submission::decode(replay.payload.clone())?.session;
+    let server = Seized::connect(&scene.south, &scene.north).await?;
+    let bare = mallory.join(place, None).await?;
+    tried.push((
+        "server.bare",
+        "her own server, with a Join without evidence",
+        server.submit(place, bare).await?,
+    ));
+    tried.push((
+        "server.replay",
+        "her own server, with bob's Join again",
+        server.submit(place, replay).await?,
+    ));
+    let alice = server.withdraw(place, session, &scene.alice.address).await?;
+    tried.push(("server.withdraw", "her own server, withdrawing alice of north", alice));
     Ok(tried)
 }
 

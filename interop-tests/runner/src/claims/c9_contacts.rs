@@ -29,9 +29,8 @@ pub(super) fn run(scene: &mut Scene, gathered: &mut Gathered) -> Result<()> {
     bob.hears("hello", PATIENCE)?;
     bob.leave()?;
     alice.leave()?;
-    // Under a tracer the usual signal does not get through.
-    scene.north.kill()?;
-    scene.south.kill()?;
+    scene.north.stop()?;
+    scene.south.stop()?;
 
     listed(gathered, "north", &traces.join("north"), &scene.south)?;
     listed(gathered, "south", &traces.join("south"), &scene.north)?;
