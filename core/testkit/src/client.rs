@@ -66,6 +66,8 @@ pub struct Said {
 pub struct Diary {
     /// The session, once it entered.
     pub session: Option<SessionNumber>,
+    /// When it entered.
+    pub entered: Option<Time>,
     /// How its Join stood last.
     pub standing: Option<Standing>,
     /// Who is in the room.
@@ -117,7 +119,10 @@ impl Diary {
     fn note(&mut self, now: Time, event: CallEvent) {
         match event {
             CallEvent::Standing(standing) => self.standing = Some(standing),
-            CallEvent::Entered { session, .. } => self.session = Some(session),
+            CallEvent::Entered { session, .. } => {
+                self.session = Some(session);
+                self.entered = Some(now);
+            }
             CallEvent::Roster(roster) => self.roster = Some(roster),
             CallEvent::Waiting(device) => drop(self.waiting.insert(device)),
             CallEvent::WaitingEnded(device) => drop(self.waiting.remove(&device)),

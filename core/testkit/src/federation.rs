@@ -16,10 +16,12 @@ use conclave_core::{
         address::{DeviceUri, Domain},
         pins::Pins,
     },
+    ids::{MeetingId, Sequence, SessionNumber, SubmissionId},
+    meeting::{log::Kind, submission::Submission},
     time::Time,
 };
-use conclave_proto::types::v1::ErrorReason;
-use prost::bytes::Bytes;
+use conclave_proto::{client::v1 as api, types::v1::ErrorReason};
+use prost::{Message as _, bytes::Bytes};
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng as _, SeedableRng as _};
 
@@ -53,6 +55,36 @@ enum Lane {
     Mirror(Domain, Domain, u64),
 }
 
+/// What a home server said is in the log.
+#[derive(Clone, Debug)]
+pub struct Promise {
+    /// The hub that has it.
+    pub hub: Domain,
+    /// The meeting.
+    pub meeting: MeetingId,
+    /// Its session.
+    pub session: SessionNumber,
+    /// The place in the log.
+    pub sequence: Sequence,
+    /// The submission.
+    pub submission: SubmissionId,
+}
+
+impl Promise {
+    /// What would be promised by an answer to this call; a Confirm is answered without being logged.
+    fn asked(path: &str, body: &Bytes) -> Option<Self> {
+        if !path.ends_with("MeetingService/Submit") {
+            return None;
+        }
+        let request = api::SubmitRequest::decode(body.clone()).ok()?;
+        let submission = Submission::read(&request.submission?).ok()?;
+        let hub = Domain::parse(&request.hub).ok()?;
+        let (meeting, session, submission, kind) =
+            (submission.meeting, submission.session, submission.id, submission.kind);
+        (kind != Kind::Confirm).then_some(Self { hub, meeting, session, sequence: Sequence(0), submission })
+    }
+}
+
 /// A whole federation.
 pub struct Federation {
     now: Time,
@@ -65,10 +97,15 @@ pub struct Federation {
     clients: Vec<Client>,
     calls: BTreeSet<CallKey>,
     streams: BTreeSet<StreamKey>,
+    broken: BTreeSet<StreamKey>,
     requests: BTreeMap<(Domain, u64), Domain>,
     mirrors: BTreeMap<(Domain, u64), Domain>,
+    submits: BTreeMap<CallKey, Promise>,
+    promises: Vec<Promise>,
     /// How many things have happened.
     pub steps: u64,
+    /// Whether everything that happens is told.
+    pub traces: bool,
 }
 
 fn unavailable() -> ApiError {
@@ -105,9 +142,13 @@ impl Federation {
             clients: Vec::new(),
             calls: BTreeSet::new(),
             streams: BTreeSet::new(),
+            broken: BTreeSet::new(),
             requests: BTreeMap::new(),
             mirrors: BTreeMap::new(),
+            submits: BTreeMap::new(),
+            promises: Vec::new(),
             steps: 0,
+            traces: std::env::var_os("CONCLAVE_TRACE").is_some(),
         }
     }
 
@@ -119,6 +160,11 @@ impl Federation {
     /// A number from the seed.
     pub fn roll(&mut self, sides: u32) -> u32 {
         self.rng.next_u32() % sides
+    }
+
+    /// Everything that home servers have acknowledged to their devices.
+    pub fn promises(&self) -> &[Promise] {
+        &self.promises
     }
 
     /// The network.
@@ -265,10 +311,8 @@ impl Federation {
         }
         self.requests.retain(|(from, _), _| from != domain);
         let broken = self.mirrors.extract_if(.., |(follower, _), hub| follower == domain || hub == domain);
-        for ((follower, stream), hub) in broken.collect::<Vec<_>>() {
-            let message = peer::Message::MirrorEnded { stream, broken: true };
-            let (from, to) = if follower == *domain { (follower, hub) } else { (hub, follower) };
-            self.after(TIMEOUT, Happening::Peer { from, to, message });
+        for (key, hub) in broken.collect::<Vec<_>>() {
+            self.break_mirror(key, hub);
         }
         self.after(back_after, Happening::Restart(domain.clone()));
     }
@@ -279,11 +323,8 @@ impl Federation {
         self.link.cut(End::Server(one.clone()), End::Server(other.clone()));
         let between = |a: &Domain, b: &Domain| (*a == one && *b == other) || (*a == other && *b == one);
         let broken = self.mirrors.extract_if(.., |(follower, _), hub| between(follower, hub));
-        for ((follower, stream), hub) in broken.collect::<Vec<_>>() {
-            for (from, to) in [(hub.clone(), follower.clone()), (follower, hub)] {
-                let message = peer::Message::MirrorEnded { stream, broken: true };
-                self.after(TIMEOUT, Happening::Peer { from, to, message });
-            }
+        for (key, hub) in broken.collect::<Vec<_>>() {
+            self.break_mirror(key, hub);
         }
     }
 
@@ -292,8 +333,7 @@ impl Federation {
         let home = self.clients[id.0].home().clone();
         self.link.cut(End::Client(id.0), End::Server(home.clone()));
         for stream in self.streams.iter().filter(|stream| stream.client == id).copied().collect::<Vec<_>>() {
-            self.servers.get_mut(&home).expect("a home server").close(stream);
-            self.after(TIMEOUT, Happening::End { stream, error: Some(unavailable()) });
+            self.break_stream(stream);
         }
     }
 
@@ -302,6 +342,11 @@ impl Federation {
         let end = self.now + time;
         while self.step(end) {}
         self.now = end;
+    }
+
+    /// Nothing happens until then.
+    pub fn wait_until(&mut self, time: Time) {
+        self.now = self.now.max(time);
     }
 
     /// Runs until something is so; false if it is not within the time.
@@ -368,6 +413,7 @@ impl Federation {
             match action {
                 client::Action::Call { key, token, path, body } => {
                     self.calls.insert(key);
+                    self.submits.extend(Promise::asked(path, &body).map(|promise| (key, promise)));
                     let (from, to) = self.ends(key.client);
                     let call = || Happening::Call { key, token: token.clone(), path, body: body.clone() };
                     match self.link.fate(&from, &to) {
@@ -407,12 +453,17 @@ impl Federation {
         (End::Client(client.0), End::Server(self.clients[client.0].home().clone()))
     }
 
+    /// Nothing more comes on it, and both ends learn that in time.
     fn break_stream(&mut self, stream: StreamKey) {
+        self.broken.insert(stream);
         self.after(TIMEOUT, Happening::End { stream, error: Some(unavailable()) });
         self.after(Duration::ZERO, Happening::Close { stream });
     }
 
     fn happen(&mut self, happening: Happening) {
+        if self.traces {
+            eprintln!("{} {happening:.300?}", self.now.as_ms() % 10_000_000);
+        }
         match happening {
             Happening::Call { key, token, path, body } => {
                 let home = self.clients[key.client.0].home().clone();
@@ -519,6 +570,11 @@ impl Federation {
     fn server_acts(&mut self, domain: &Domain, action: home_server::Action) {
         match action {
             home_server::Action::Answer { call: key, result } => {
+                if let (Ok(body), Some(promise)) = (&result, self.submits.get(&key))
+                    && let Ok(answer) = api::SubmitResponse::decode(body.clone())
+                {
+                    self.promises.push(Promise { sequence: Sequence(answer.sequence), ..promise.clone() });
+                }
                 let (to, from) = self.ends(key.client);
                 match self.link.fate(&from, &to) {
                     Fate::Lost => self.after(TIMEOUT, Happening::Answer { key, result: Err(unavailable()) }),
@@ -527,6 +583,8 @@ impl Federation {
                     }
                 }
             }
+            home_server::Action::Item { stream, .. } | home_server::Action::End { stream, .. }
+                if self.broken.contains(&stream) => {}
             home_server::Action::Item { stream, body } => {
                 let (to, from) = self.ends(stream.client);
                 match self.link.fate(&from, &to) {
@@ -546,41 +604,18 @@ impl Federation {
 
     /// A message from server to server.
     fn send(&mut self, from: Domain, to: Domain, message: peer::Message) {
+        if let Some((follower, stream)) = mirror_of(&from, &to, &message) {
+            return self.send_on_mirror(from, to, (follower, stream), message);
+        }
         let (here, there) = (End::Server(from.clone()), End::Server(to.clone()));
         let fate = if self.servers.contains_key(&to) { self.link.fate(&here, &there) } else { Fate::Lost };
         if let peer::Message::Request { id, .. } = &message {
             self.requests.insert((from.clone(), *id), to.clone());
         }
-        if let peer::Message::Follow { stream, .. } = &message {
-            self.mirrors.insert((from.clone(), *stream), to.clone());
-        }
         match (fate, &message) {
             (Fate::Lost, peer::Message::Request { id, .. }) => self.unanswered(from, to, *id),
             (Fate::Lost, peer::Message::Response { id, .. }) => self.unanswered(to, from, *id),
-            (
-                Fate::Lost,
-                peer::Message::Follow { stream, .. }
-                | peer::Message::Mirror { stream, .. }
-                | peer::Message::Acknowledge { stream, .. }
-                | peer::Message::MirrorEnded { stream, .. },
-            ) => {
-                let stream = *stream;
-                self.mirrors.retain(|(_, known), _| *known != stream);
-                for (from, to) in [(from.clone(), to.clone()), (to, from)] {
-                    let message = peer::Message::MirrorEnded { stream, broken: true };
-                    self.after(TIMEOUT, Happening::Peer { from, to, message });
-                }
-            }
-            (
-                Fate::Comes(delay) | Fate::Twice(delay, _),
-                peer::Message::Follow { stream, .. }
-                | peer::Message::Mirror { stream, .. }
-                | peer::Message::Acknowledge { stream, .. }
-                | peer::Message::MirrorEnded { stream, .. },
-            ) => {
-                let lane = Lane::Mirror(from.clone(), to.clone(), *stream);
-                self.in_order(lane, delay, Happening::Peer { from, to, message });
-            }
+            (Fate::Lost, _) => {}
             (Fate::Comes(delay), _) => self.after(delay, Happening::Peer { from, to, message }),
             (Fate::Twice(first, second), _) => {
                 let again = message.clone();
@@ -588,5 +623,47 @@ impl Federation {
                 self.after(second, Happening::Peer { from, to, message: again });
             }
         }
+    }
+
+    /// A message on a mirror stream: in order, or the stream breaks.
+    fn send_on_mirror(&mut self, from: Domain, to: Domain, key: (Domain, u64), message: peer::Message) {
+        let hub = if key.0 == from { to.clone() } else { from.clone() };
+        if matches!(message, peer::Message::Follow { .. }) {
+            self.mirrors.insert(key.clone(), hub.clone());
+        }
+        if !self.mirrors.contains_key(&key) {
+            return; // It is broken already.
+        }
+        match self.link.fate(&End::Server(from.clone()), &End::Server(to.clone())) {
+            Fate::Lost => {
+                self.mirrors.remove(&key);
+                self.break_mirror(key, hub);
+            }
+            Fate::Comes(delay) | Fate::Twice(delay, _) => {
+                let lane = Lane::Mirror(from.clone(), to.clone(), key.1);
+                self.in_order(lane, delay, Happening::Peer { from, to, message });
+            }
+        }
+    }
+
+    /// Both ends of a mirror stream learn that it is broken.
+    fn break_mirror(&mut self, (follower, stream): (Domain, u64), hub: Domain) {
+        for (from, to) in [(hub.clone(), follower.clone()), (follower, hub)] {
+            let message = peer::Message::MirrorEnded { stream, broken: true };
+            self.after(TIMEOUT, Happening::Peer { from, to, message });
+        }
+    }
+}
+
+/// Which follower's stream a message is of.
+fn mirror_of(from: &Domain, to: &Domain, message: &peer::Message) -> Option<(Domain, u64)> {
+    match message {
+        peer::Message::Follow { stream, .. } | peer::Message::Acknowledge { stream, .. } => {
+            Some((from.clone(), *stream))
+        }
+        peer::Message::Mirror { stream, .. } | peer::Message::MirrorEnded { stream, .. } => {
+            Some((to.clone(), *stream))
+        }
+        peer::Message::Request { .. } | peer::Message::Response { .. } => None,
     }
 }

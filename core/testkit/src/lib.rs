@@ -4,5 +4,7 @@ pub mod client;
 pub mod federation;
 pub mod forge;
 pub mod home_server;
+pub mod invariants;
 pub mod link;
 pub mod people;
+pub mod scenario;
