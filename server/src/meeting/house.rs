@@ -33,6 +33,8 @@ use crate::{refusal::Refusal, store};
 
 /// How long a member may be without a stream before its server takes it out (spec: FED-12).
 pub const ABSENCE: Duration = Duration::from_secs(30);
+/// How long a member that asks to enter anew may stay what it was: by then somebody should have replaced it.
+const REPLACED: Duration = Duration::from_secs(5);
 /// How long a stream waits for a Join that is not in the log yet.
 const UNSEEN: Duration = Duration::from_secs(20);
 
@@ -97,7 +99,7 @@ impl House {
         let fresh = member.filter(|member| {
             next_sequence == 0 && key_package_ref.is_none_or(|asked| asked == member.key_package_ref)
         });
-        let cursor = member.filter(|_| fresh.is_none() && next_sequence > 0);
+        let cursor = member.filter(|_| next_sequence > 0 && key_package_ref.is_none());
         let cursor = cursor.map(|member| next_sequence.max(member.entered.0 + 1));
         let mut last = false;
         if session != room.session() {
@@ -105,7 +107,8 @@ impl House {
             stream.tell(0, What::Last(Some(standing(StandingState::Lapsed))));
         } else if let Some(member) = fresh {
             self.enter(room, &stream, member.entered).await?;
-        } else if member.is_none() {
+        } else if cursor.is_none() {
+            // Not in, or in only as what it was before it crashed: then its new Join decides.
             let Some(wanted) = key_package_ref else {
                 let _gone = outlet.try_send(Err(Refusal::NOT_FOUND));
                 return Ok(());
@@ -115,9 +118,6 @@ impl House {
             } else {
                 last = tell_standing(&stream, room.standing(&device, &wanted, now));
             }
-        } else if cursor.is_none() {
-            // A member under another KeyPackage: the Join that this stream waits for is not the one that entered.
-            last = stream.tell(0, What::Last(Some(standing(StandingState::Lapsed))));
         }
         if room.is_over() && !last {
             stream.tell(room.tip().sequence.0, What::Last(None));
@@ -128,7 +128,6 @@ impl House {
         }
         let watcher = Watcher::new(self.journal.clone(), cursor, inbox, outlet, batch as fn(Stretch) -> Item);
         self.tasks.spawn(watcher.run());
-        self.absent.remove(&device);
         self.streams.push(stream);
         Ok(())
     }
@@ -138,7 +137,14 @@ impl House {
         for effect in effects {
             if let Effect::MemberRemoved { device, sequence, .. } = effect {
                 let item = Some(standing(StandingState::Removed));
-                for stream in self.of(device) {
+                // Who is replaced by its own new Join goes on.
+                let enters = |stream: &&Stream| {
+                    effects.iter().any(|effect| {
+                        matches!(effect, Effect::MemberEntered { device, key_package_ref, .. }
+                            if *device == stream.device && Some(*key_package_ref) == stream.key_package_ref)
+                    })
+                };
+                for stream in self.of(device).filter(|stream| !enters(stream)) {
                     stream.tell(sequence.0, What::Last(item.clone()));
                 }
             }
@@ -215,22 +221,21 @@ impl House {
             }
         }
         self.streams.retain(|stream| !stream.notes.is_closed());
-        let watching: HashSet<_> = self.streams.iter().map(|stream| &stream.device).collect();
-        let present: HashSet<_> = room
-            .present()
-            .map(|member| &member.device)
-            .filter(|device| device.domain() == &self.own)
-            .collect();
-        self.absent.retain(|device, _| present.contains(device) && !watching.contains(device));
-        for device in present.into_iter().filter(|device| !watching.contains(device)) {
+        // Who asks to enter anew has no stream as a member.
+        let follows = |member: &room::Member, stream: &Stream| {
+            let waits = stream.key_package_ref.is_some_and(|wanted| wanted != member.key_package_ref);
+            stream.device == member.device && !waits
+        };
+        let own_members = room.present().filter(|member| *member.device.domain() == self.own);
+        let lonely = own_members.filter(|member| !self.streams.iter().any(|stream| follows(member, stream)));
+        let lonely: HashSet<_> = lonely.map(|member| member.device.clone()).collect();
+        self.absent.retain(|device, _| lonely.contains(device));
+        for device in &lonely {
             self.absent.entry(device.clone()).or_insert(at);
         }
-        let late: Vec<_> = self
-            .absent
-            .iter()
-            .filter(|(_, since)| at >= **since + ABSENCE)
-            .map(|(device, _)| device.clone())
-            .collect();
+        let patience = |device: &DeviceUri| if self.of(device).next().is_some() { REPLACED } else { ABSENCE };
+        let late = self.absent.iter().filter(|(device, since)| at >= **since + patience(device));
+        let late: Vec<_> = late.map(|(device, _)| device.clone()).collect();
         for device in &late {
             // Tried again if it does not come into the log.
             self.absent.insert(device.clone(), at);

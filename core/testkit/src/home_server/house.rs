@@ -30,6 +30,8 @@ use crate::client::StreamKey;
 
 /// How long a member may be without a stream before its server takes it out.
 pub(crate) const ABSENCE: Duration = Duration::from_secs(30);
+/// How long a member that asks to enter anew may stay what it was: by then somebody should have replaced it.
+const REPLACED: Duration = Duration::from_secs(5);
 /// How long a stream waits for a Join that is not in the log yet.
 const UNSEEN: Duration = Duration::from_secs(20);
 
@@ -135,12 +137,11 @@ impl House {
     ) {
         let WatchOrder { key, device, session, next_sequence, key_package_ref: wanted } = order;
         self.streams.retain(|stream| stream.device != device);
-        self.absent.remove(&device);
         let member = room.member(&device).filter(|_| session == room.session());
         let fresh = member.filter(|member| {
             next_sequence == 0 && wanted.is_none_or(|wanted| wanted == member.key_package_ref)
         });
-        let cursor = member.filter(|_| fresh.is_none() && next_sequence > 0);
+        let cursor = member.filter(|_| next_sequence > 0 && wanted.is_none());
         let cursor = cursor.map(|member| next_sequence.max(member.entered.0 + 1));
         let mut stream = Stream {
             key,
@@ -155,7 +156,8 @@ impl House {
             stream.tell(0, What::Last(Some(boxed(StandingState::Lapsed))));
         } else if let Some(member) = fresh {
             enter(&mut stream, room, log, member.entered);
-        } else if member.is_none() {
+        } else if cursor.is_none() {
+            // Not in, or in only as what it was before it crashed: then its new Join decides.
             let Some(wanted) = wanted else {
                 out.push_back(Action::End { stream: key, error: Some(api_error(ErrorReason::NotFound)) });
                 return;
@@ -165,8 +167,6 @@ impl House {
             } else {
                 tell_standing(&mut stream, room.standing(&device, &wanted, now));
             }
-        } else if cursor.is_none() {
-            stream.tell(0, What::Last(Some(boxed(StandingState::Lapsed))));
         }
         if room.is_over() {
             stream.tell(log.tip(), What::Last(None));
@@ -187,7 +187,14 @@ impl House {
     pub(crate) fn before_visible(&mut self, effects: &[Effect]) {
         for effect in effects {
             if let Effect::MemberRemoved { device, sequence, .. } = effect {
-                for stream in self.of(device) {
+                // Who is replaced by its own new Join goes on.
+                let enters = |stream: &Stream| {
+                    effects.iter().any(|effect| {
+                        matches!(effect, Effect::MemberEntered { device, key_package_ref, .. }
+                            if *device == stream.device && Some(*key_package_ref) == stream.wanted)
+                    })
+                };
+                for stream in self.of(device).filter(|stream| !enters(stream)) {
                     stream.tell(sequence.0, What::Last(Some(boxed(StandingState::Removed))));
                 }
             }
@@ -301,17 +308,20 @@ impl House {
         if room.is_over() {
             return Vec::new();
         }
-        let present = room.present().map(|member| member.device.clone());
-        let lonely: Vec<_> = present
-            .filter(|device| {
-                device.domain() == own && !self.streams.iter().any(|stream| stream.device == *device)
-            })
-            .collect();
+        // Who asks to enter anew has no stream as a member.
+        let follows = |member: &room::Member, stream: &Stream| {
+            stream.device == member.device
+                && stream.wanted.is_none_or(|wanted| wanted == member.key_package_ref)
+        };
+        let own_members = room.present().filter(|member| member.device.domain() == own);
+        let lonely = own_members.filter(|member| !self.streams.iter().any(|stream| follows(member, stream)));
+        let lonely: Vec<_> = lonely.map(|member| member.device.clone()).collect();
         self.absent.retain(|device, _| lonely.contains(device));
         let mut late = Vec::new();
         for device in lonely {
+            let anew = self.streams.iter().any(|stream| stream.device == device);
             let since = self.absent.entry(device.clone()).or_insert(now);
-            if now >= *since + ABSENCE {
+            if now >= *since + if anew { REPLACED } else { ABSENCE } {
                 *since = now; // Tried again if it does not come into the log.
                 late.push(device);
             }
