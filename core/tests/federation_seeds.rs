@@ -31,15 +31,18 @@ fn run(seed: u64) -> Result<Tally, String> {
                 "{:?} {:?} epoch {:?} over {:?} standing {:?} alarms {:?}",
                 client.uri().map(|uri| uri.user().to_string()),
                 client.life(),
-                diary.and_then(|diary| diary.epoch()),
+                diary.and_then(conclave_testkit::client::Diary::epoch),
                 diary.and_then(|diary| diary.over.clone()),
                 diary.and_then(|diary| diary.standing),
                 diary.map(|diary| diary.alarms.clone()),
             )
         });
         let states = states.collect::<Vec<_>>().join("\n  ");
-        let complaints: Vec<_> =
-            scenario.federation.servers().flat_map(|server| server.complaints()).collect();
+        let complaints: Vec<_> = scenario
+            .federation
+            .servers()
+            .flat_map(conclave_testkit::home_server::HomeServer::complaints)
+            .collect();
         format!(
             "seed {seed}: {violation}\n  {history}\n  {states}\n  {complaints:?}\nagain: CONCLAVE_SEED={seed}"
         )

@@ -160,7 +160,7 @@ pub async fn start(setup: Setup, listeners: Listeners) -> Result<Running, Error>
     let public = public_port(&setup, &peers, &registry, boxes, media.clone(), shutdown.clone());
     let relay_address = relay.local_address()?;
     let running =
-        Running { peers, registry, media, relay, relay_address, shutdown, connections, parts, store };
+        Running { peers, registry, media, relay_address, relay, shutdown, connections, parts, store };
     let federation_tls = setup.identity.server_config(tls::ALPN_H2)?;
     running.listen(listeners.federation, federation_tls, Limits::FEDERATION, Arc::new(federation));
     let mut https = setup.https;

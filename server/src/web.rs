@@ -33,7 +33,7 @@ impl Web {
             _ if known && method != Method::GET && method != Method::HEAD => {
                 plain(StatusCode::METHOD_NOT_ALLOWED)
             }
-            WELL_KNOWN => self.descriptor(), // FED-04
+            WELL_KNOWN => self.descriptor(),
             HEALTH => plain(self.health().await),
             READY if ready => plain(self.health().await),
             READY => plain(StatusCode::SERVICE_UNAVAILABLE),

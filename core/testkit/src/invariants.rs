@@ -254,8 +254,11 @@ pub fn check_agreement(federation: &Federation, meeting: &MeetingAddress) -> Res
         return Ok(());
     };
     let room = hub.hub(&meeting.id).and_then(|hub| hub.room());
-    let present: Vec<_> =
-        room.into_iter().flat_map(|room| room.present()).map(|member| &member.device).collect();
+    let present: Vec<_> = room
+        .into_iter()
+        .flat_map(conclave_core::meeting::room::Room::present)
+        .map(|member| &member.device)
+        .collect();
     let mut believed: Vec<_> = inside.iter().map(|(device, _)| *device).collect();
     let mut logged = present.clone();
     believed.sort_unstable();
@@ -276,7 +279,7 @@ pub fn check_agreement(federation: &Federation, meeting: &MeetingAddress) -> Res
             return broken(format!("{device} sees {seen:?}, the log says {logged:?}"));
         }
     }
-    let session = room.map(|room| room.session());
+    let session = room.map(conclave_core::meeting::room::Room::session);
     let tip = |log: &Log| log.tip();
     let hub_tip = session
         .and_then(|session| Some(tip(&hub.disk().hosted.get(&meeting.id)?.sessions.get(&session)?.log)));

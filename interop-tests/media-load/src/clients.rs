@@ -186,10 +186,10 @@ impl Client {
         let layer = TRACK.layer(Layer::BASE).context("no layer")?;
         let mut frame = vec![0x10; PAYLOAD - 1 - SEALING];
         frame[1..5].copy_from_slice(&count.to_be_bytes());
-        let mut sealed = Vec::new();
-        sealer.seal(Time::from_ms(0), layer, &frame, &mut sealed)?;
+        let mut ciphertext = Vec::new();
+        sealer.seal(Time::from_ms(0), layer, &frame, &mut ciphertext)?;
         let mut payload = vec![0x10];
-        payload.extend_from_slice(&sealed);
+        payload.extend_from_slice(&ciphertext);
         payload.resize(PAYLOAD, 0);
         let mid = *mid;
         let pt: Pt = self.rtc.codec_config().params().first().context("no codec")?.pt();

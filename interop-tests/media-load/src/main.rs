@@ -95,7 +95,8 @@ fn run(load: Load, relay: bool, time: Duration) -> Result<()> {
     let start = Instant::now();
     let (packets, cpu) = (delivered.load(Ordering::Relaxed), cpu::of(&sfus)?);
     thread::sleep(time);
-    let (packets, cpu) = (delivered.load(Ordering::Relaxed) - packets, cpu::of(&sfus)? - cpu);
+    let (packets, cpu) =
+        (delivered.load(Ordering::Relaxed) - packets, cpu::of(&sfus)?.checked_sub(cpu).unwrap());
     let seconds = start.elapsed().as_secs_f64();
     stop.store(true, Ordering::Relaxed);
     sending.join().map_err(|_| anyhow::anyhow!("the publishers failed"))??;
@@ -118,7 +119,7 @@ fn run(load: Load, relay: bool, time: Duration) -> Result<()> {
 
 /// Waits until most of what is sent arrives.
 fn warm_up(delivered: &AtomicU64, full: f64) -> Result<()> {
-    let deadline = Instant::now() + Duration::from_secs(60);
+    let deadline = Instant::now() + Duration::from_mins(1);
     let mut before = 0;
     loop {
         thread::sleep(Duration::from_secs(1));

@@ -100,7 +100,7 @@ impl Bench<'_> {
         gathered.figure(
             "federation.cpu_s_per_1000",
             "CPU of both servers for 1,000 messages, one meeting",
-            { Figure::at_most(cpu * 1000.0 / messages, "s", 0.5) },
+            Figure::at_most(cpu * 1000.0 / messages, "s", 0.5),
         );
         let largest = servers.iter().map(|id| memory_mib(*id, "VmHWM")).collect::<Result<Vec<_>>>()?;
         let largest = largest.into_iter().fold(0.0, f64::max);

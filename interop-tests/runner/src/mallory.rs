@@ -83,8 +83,11 @@ impl Mallory {
             label: "mallory".to_owned(),
             device_id: String::new(),
         };
-        let answer =
-            AccountServiceClient::new(channel.clone()).sign_in(request).await.map_err(told)?.into_inner();
+        let answer = AccountServiceClient::new(channel.clone())
+            .sign_in(request)
+            .await
+            .map_err(|status| told(&status))?
+            .into_inner();
         let token = format!("Bearer {}", answer.session_token).parse().context("session token")?;
         Ok(Self { channel, token, key, device: answer.device, chain: answer.certificate_chain, provider })
     }
@@ -124,7 +127,12 @@ impl Mallory {
 
     async fn look_up(&self, place: &Where) -> Result<conclave_proto::client::v1::LookUpMeetingResponse> {
         let request = LookUpMeetingRequest { meeting_id: place.id.clone(), hub: place.hub.clone() };
-        Ok(self.meetings().look_up_meeting(self.authorised(request)).await.map_err(told)?.into_inner())
+        Ok(self
+            .meetings()
+            .look_up_meeting(self.authorised(request))
+            .await
+            .map_err(|status| told(&status))?
+            .into_inner())
     }
 
     fn meetings(&self) -> MeetingServiceClient<Channel> {
@@ -198,8 +206,8 @@ pub(crate) fn reason(status: &Status) -> Result<ErrorReason> {
     ErrorReason::try_from(detail.reason).context("an unknown reason")
 }
 
-fn told(status: Status) -> anyhow::Error {
+fn told(status: &Status) -> anyhow::Error {
     let reason =
-        reason(&status).map_or_else(|_| String::new(), |reason| format!(" ({})", reason.as_str_name()));
+        reason(status).map_or_else(|_| String::new(), |reason| format!(" ({})", reason.as_str_name()));
     anyhow::anyhow!("{:?}: {}{reason}", status.code(), status.message())
 }

@@ -125,12 +125,11 @@ impl Process {
     pub(crate) fn stop(&mut self, limit: Duration) -> Result<ExitStatus> {
         drop(self.stdin.take());
         let _ = Command::new("kill").args(["-TERM", &self.id().to_string()]).status();
-        match self.ended(limit)? {
-            Some(status) => Ok(status),
-            None => {
-                self.kill()?;
-                bail!("{} did not stop within {} s", self.name, limit.as_secs())
-            }
+        if let Some(status) = self.ended(limit)? {
+            Ok(status)
+        } else {
+            self.kill()?;
+            bail!("{} did not stop within {} s", self.name, limit.as_secs())
         }
     }
 

@@ -41,7 +41,7 @@ pub enum Reach {
     Anywhere,
 }
 
-/// The addresses of `host`, filtered; each is safe to dial as it stands (spec: FED-05).
+/// The addresses of `host`, filtered; each is safe to dial as it stands.
 pub async fn resolve(host: &str, port: u16, reach: Reach) -> Result<Vec<SocketAddr>, Error> {
     let found: Vec<SocketAddr> = if host == "localhost" || host.ends_with(".localhost") {
         // RFC 6761 section 6.3; the system resolver does not know it everywhere.

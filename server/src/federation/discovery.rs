@@ -20,7 +20,7 @@ use super::{
     tls,
 };
 
-/// Where a server describes itself (spec: FED-04).
+/// Where a server describes itself.
 pub const WELL_KNOWN: &str = "/.well-known/conclave/server";
 /// Largest descriptor, bytes.
 pub const DESCRIPTOR_BYTES: usize = 64 * 1024;
@@ -97,7 +97,7 @@ impl Discovery {
         self.reach
     }
 
-    /// What `domain` says of itself now; nothing of it is verified but its form (spec: FED-04, FED-05).
+    /// What `domain` says of itself now; nothing of it is verified but its form.
     pub async fn fetch(&self, domain: &Domain) -> Result<SignedDescriptor, Error> {
         let body = tokio::time::timeout(FETCH_TIME, self.fetch_body(domain))
             .await

@@ -43,7 +43,7 @@ impl Inbox {
         Self { store, domain }
     }
 
-    /// Puts an invitation there for its recipient's device; durable on return, harmless if repeated (spec: FED-09).
+    /// Puts an invitation there for its recipient's device; durable on return, harmless if repeated.
     pub async fn deliver(&self, invitation: &SealedInvitation) -> store::Result<Delivery> {
         let Ok(recipient) = DeviceUri::parse(&invitation.recipient) else { return Ok(Delivery::Unknown) };
         let name = user_name(recipient.user());

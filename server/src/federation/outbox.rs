@@ -25,7 +25,7 @@ use crate::{
     },
 };
 
-/// How long an invitation is tried (spec: FED-09).
+/// How long an invitation is tried.
 pub const PATIENCE: Duration = Duration::from_hours(72);
 /// Most invitations handed over in one call.
 pub const AT_ONCE: usize = 64;
@@ -83,7 +83,7 @@ impl Outbox {
         Ok(outbox)
     }
 
-    /// Takes invitations for one domain; durable on return. Taking one twice has no effect (spec: FED-09).
+    /// Takes invitations for one domain; durable on return. Taking one twice has no effect.
     pub async fn enqueue(
         &self,
         domain: &Domain,

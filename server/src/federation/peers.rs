@@ -214,7 +214,7 @@ impl Peers {
         }
     }
 
-    /// A domain's descriptor, fetched if it is not known or has run out (spec: FED-04).
+    /// A domain's descriptor, fetched if it is not known or has run out.
     pub async fn described(&self, domain: &Domain) -> Result<Descriptor, Error> {
         self.discover(domain).await?;
         self.pinned(domain)
@@ -364,7 +364,7 @@ impl Peers {
         Ok(())
     }
 
-    /// A TLS connection to one of the peer's endpoints, its key checked (spec: FED-01, FED-05).
+    /// A TLS connection to one of the peer's endpoints, its key checked (spec: FED-01).
     async fn dial(&self, domain: &Domain) -> Result<TlsStream<TcpStream>, Error> {
         let descriptor = self.pinned(domain)?;
         let unreachable = |error: String| Error::Unreachable { domain: domain.clone(), error };

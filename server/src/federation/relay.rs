@@ -44,12 +44,11 @@ impl PeerIdentity for Peers {
         descriptor: &SignedDescriptor,
     ) -> Option<Domain> {
         let key = tls::fingerprint(certificate).ok()?;
-        match self.domain_of(&key) {
-            Ok(domain) => Some(domain),
-            Err(_) => {
-                let claimed = Descriptor::verify(descriptor).ok()?.domain;
-                self.introduced(&key, &claimed).await.ok()
-            }
+        if let Ok(domain) = self.domain_of(&key) {
+            Some(domain)
+        } else {
+            let claimed = Descriptor::verify(descriptor).ok()?.domain;
+            self.introduced(&key, &claimed).await.ok()
         }
     }
 

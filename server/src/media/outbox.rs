@@ -37,7 +37,9 @@ impl Outbox {
                 send(socket, counters, only.destination, &only.contents, None);
             } else {
                 self.together.clear();
-                now.iter().for_each(|transmit| self.together.extend_from_slice(&transmit.contents));
+                for transmit in now {
+                    self.together.extend_from_slice(&transmit.contents);
+                }
                 send(socket, counters, first.destination, &self.together, Some(first.contents.len()));
             }
         }

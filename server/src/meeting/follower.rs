@@ -190,7 +190,7 @@ impl Task {
     fn look(&mut self) -> Go {
         for device in self.house.missing(self.follower.room(), Instant::now()) {
             debug!(meeting = %self.meeting, "a member without a stream is taken out");
-            self.evict(device.to_string(), WithdrawBasis::ConnectionLost); // FED-12
+            self.evict(device.to_string(), WithdrawBasis::ConnectionLost);
         }
         Go::On
     }

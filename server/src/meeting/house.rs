@@ -31,7 +31,7 @@ use super::{
 };
 use crate::{refusal::Refusal, store};
 
-/// How long a member may be without a stream before its server takes it out (spec: FED-12).
+/// How long a member may be without a stream before its server takes it out.
 pub const ABSENCE: Duration = Duration::from_secs(30);
 /// How long a member that asks to enter anew may stay what it was: by then somebody should have replaced it.
 const REPLACED: Duration = Duration::from_secs(5);
@@ -212,7 +212,7 @@ impl House {
         }
     }
 
-    /// Notes who has no stream; gives those who have had none for too long (spec: FED-12).
+    /// Notes who has no stream; gives those who have had none for too long.
     pub fn missing(&mut self, room: &Room, at: Instant) -> Vec<DeviceUri> {
         for stream in &mut self.streams {
             if stream.unseen.is_some_and(|since| at > since + UNSEEN) {

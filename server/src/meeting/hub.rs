@@ -271,7 +271,7 @@ impl Task {
         let session = room.session();
         for device in house.missing(room, Instant::now()) {
             debug!(meeting = %self.meeting, "a member without a stream is taken out");
-            self.evict(session, device.to_string(), WithdrawBasis::ConnectionLost); // FED-12
+            self.evict(session, device.to_string(), WithdrawBasis::ConnectionLost);
         }
     }
 
@@ -407,12 +407,11 @@ impl Task {
     }
 
     async fn watch(&mut self, order: WatchOrder) -> store::Result<()> {
-        match (&mut self.house, self.hub.room()) {
-            (Some(house), Some(room)) => house.watch(room, order, clock::now()).await,
-            _ => {
-                let _gone = order.outlet.try_send(Err(Refusal::NOT_FOUND));
-                Ok(())
-            }
+        if let (Some(house), Some(room)) = (&mut self.house, self.hub.room()) {
+            house.watch(room, order, clock::now()).await
+        } else {
+            let _gone = order.outlet.try_send(Err(Refusal::NOT_FOUND));
+            Ok(())
         }
     }
 
@@ -478,7 +477,7 @@ impl Task {
                 }
                 Output::Ask { session, device, ask } => self.ask(session, &device, ask).await?,
                 Output::RefusedAttempt { session, domain, times } => {
-                    self.refused_attempt(session, &domain, times)
+                    self.refused_attempt(session, &domain, times);
                 }
             }
         }

@@ -32,7 +32,7 @@ use tracing::{debug, warn};
 
 use crate::federation::tls;
 
-/// How a listener protects itself (spec: FED-06).
+/// How a listener protects itself.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// Connections at one time.

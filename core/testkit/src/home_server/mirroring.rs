@@ -113,8 +113,9 @@ impl HomeServer {
         };
         let follower = Follower::new(Arc::new(record.clone()), chain.clone(), number, self.signer.clone());
         let mirrored = self.disk.mirrored.entry(place.clone());
-        let mirrored = mirrored.or_insert_with(|| Mirrored { record, sessions: Default::default() });
-        mirrored.sessions.insert(number, Session { chain: chain.signed(), log: Default::default() });
+        let mirrored =
+            mirrored.or_insert_with(|| Mirrored { record, sessions: std::collections::BTreeMap::new() });
+        mirrored.sessions.insert(number, Session { chain: chain.signed(), log: super::Log::default() });
         if let Some(mut old) = self.live.mirrors.insert(place.clone(), Seat::new(follower)) {
             old.house.cut_all(None, &mut self.out);
         }
@@ -211,7 +212,7 @@ impl HomeServer {
                     self.out.push_back(Action::Send { to: place.0.clone(), message });
                 }
                 Output::Evidence { .. } => {
-                    self.live.complaints.push(format!("{}: evidence of a fork", place.0))
+                    self.live.complaints.push(format!("{}: evidence of a fork", place.0));
                 }
             }
         }

@@ -59,7 +59,7 @@ pub(super) fn found(disk: &Disk, secrets: &[Vec<u8>]) -> bool {
     let texts = logs
         .map(|stored| stored.entry.to_bytes())
         .chain(records)
-        .chain(sealed.map(|invitation| invitation.encode_to_vec()))
-        .chain(disk.sealing_keys.values().map(|key| key.encode_to_vec()));
+        .chain(sealed.map(prost::Message::encode_to_vec))
+        .chain(disk.sealing_keys.values().map(prost::Message::encode_to_vec));
     texts.into_iter().any(|text| text.windows(MARK).any(|window| marks.contains(window)))
 }

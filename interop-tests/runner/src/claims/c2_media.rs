@@ -129,8 +129,8 @@ fn ways(
 ) {
     let id = format!("{}.{kind}", way.replace(" to ", "_to_"));
     let found = media::arrived(logs.0, logs.1, kind, from, until);
-    let share = found.arrived as f64 * 100.0 / found.sent.max(1) as f64;
-    let what = format!("{kind} {way}: {} of {} frames arrived", found.arrived, found.sent);
+    let share = found.received as f64 * 100.0 / found.sent.max(1) as f64;
+    let what = format!("{kind} {way}: {} of {} frames arrived", found.received, found.sent);
     gathered.figure(&format!("{id}.share"), what, Figure::at_least(share, "%", SHARE));
     let what = format!("{kind} {way}: frames under that name that were not sent, or twice");
     gathered.figure(&format!("{id}.foreign"), what, Figure::at_most(found.foreign as f64, "", 0.0));

@@ -21,8 +21,8 @@ pub(super) fn run(scene: &mut Scene, gathered: &mut Gathered) -> Result<()> {
         bob.chat(&format!("bob says {number}"))?;
     }
     let last = MESSAGES - 1;
-    bob.hears(&format!("alice says {last}"), Duration::from_secs(60))?;
-    alice.hears(&format!("bob says {last}"), Duration::from_secs(60))?;
+    bob.hears(&format!("alice says {last}"), Duration::from_mins(1))?;
+    alice.hears(&format!("bob says {last}"), Duration::from_mins(1))?;
     for (hearer, author, name) in [(&bob, &scene.alice.address, "alice"), (&alice, &scene.bob.address, "bob")]
     {
         let heard = of(hearer, author);

@@ -33,7 +33,7 @@ pub(super) fn run(scene: &mut Scene, gathered: &mut Gathered) -> Result<()> {
     // bob's client keeps everything that it ever knew. mallory, honest today, stays: frames go on to bob's server for her.
     let bobs = scene.bob.with_program(&scene.programs.canary_client).keeping_secrets(&kept);
     let link = bobs.invitation(&created.meeting)?["link"].as_str().context("no link")?.to_owned();
-    let mut bob = bobs.join(&link, &entry(&["--frame-log", &heard.display().to_string()]))?;
+    let bob = bobs.join(&link, &entry(&["--frame-log", &heard.display().to_string()]))?;
     bob.entered()?;
     let mallory = scene.mallory.join(&created.link, &Entry::default())?;
     mallory.entered()?;

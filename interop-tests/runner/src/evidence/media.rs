@@ -42,7 +42,7 @@ pub(crate) struct Arrived {
     /// Frames that the sender sent in the time looked at.
     pub(crate) sent: usize,
     /// Those of them that arrived.
-    pub(crate) arrived: usize,
+    pub(crate) received: usize,
     /// Frames received under the sender's name that it never sent, or that came twice.
     pub(crate) foreign: usize,
     /// From sending to receipt, milliseconds, sorted.
@@ -75,7 +75,7 @@ pub(crate) fn arrived(
         };
         let sent = times.remove(place);
         if (from_ms..until_ms).contains(&sent) {
-            arrived.arrived += 1;
+            arrived.received += 1;
             arrived.latency_ms.push(frame.t_ms - sent);
         }
     }
@@ -137,8 +137,9 @@ pub(crate) fn decoded_seconds(path: &Path) -> Result<f64> {
     let errors = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "ffmpeg cannot decode {}: {errors}", path.display());
     let text = String::from_utf8_lossy(&output.stdout);
-    let times = text.lines().filter_map(|line| line.strip_prefix("out_time_us=")?.trim().parse::<f64>().ok());
-    Ok(times.last().context("ffmpeg said no time")? / 1_000_000.0)
+    let mut times =
+        text.lines().filter_map(|line| line.strip_prefix("out_time_us=")?.trim().parse::<f64>().ok());
+    Ok(times.next_back().context("ffmpeg said no time")? / 1_000_000.0)
 }
 
 #[cfg(test)]
@@ -160,7 +161,7 @@ mod tests {
             frame("received", 35.0, "z"),
         ];
         let found = arrived(&sender, &receiver, "audio", 0.0, 100.0);
-        assert_eq!((found.sent, found.arrived, found.foreign), (3, 2, 2));
+        assert_eq!((found.sent, found.received, found.foreign), (3, 2, 2));
         assert_eq!(found.latency_ms, [2.0, 3.0]);
     }
 

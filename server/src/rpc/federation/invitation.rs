@@ -48,7 +48,7 @@ impl Invitations {
             return bounced("It was malformed or too large.");
         };
         if sender.domain() != from || recipient.domain() != &self.own {
-            return Err(Refusal::WRONG_DOMAIN); // FED-10
+            return Err(Refusal::WRONG_DOMAIN);
         }
         if invitation.expires_ms < clock::now().as_ms() {
             return bounced("Its time was over.");
