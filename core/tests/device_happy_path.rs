@@ -1,5 +1,6 @@
 //! Two organisations, and everything that people do in a meeting, with the real machines of devices, hubs and followers.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)] // Tests may panic.
+#![allow(clippy::needless_pass_by_value, clippy::items_after_statements)] // Scenarios read better so.
 
 use std::time::Duration;
 
