@@ -7,12 +7,13 @@ use anyhow::{Context, Result};
 use conclave_proto::types::v1::{ErrorReason, Evidence, Join, Signed, Submission, evidence};
 use data_encoding::BASE32_NOPAD;
 use prost::{Message as _, bytes::Bytes};
+use serde_json::Value;
 
 use crate::{
     evidence::wiretap,
     grpc,
     mallory::{Answer, Mallory, Where},
-    person::{Entry, PATIENCE},
+    person::{Call, Entry, PATIENCE},
     scene::{MALLORY, Scene},
     seized::Seized,
     table::Gathered,
@@ -23,19 +24,24 @@ pub(super) fn run(scene: &mut Scene, gathered: &mut Gathered) -> Result<()> {
 
     // No link admits here, so bob's evidence is his token, and mallory's own server has seen it.
     let created = scene.meeting_with_bob("Refusals", &["--no-link"])?;
-    let (alice, bob) = scene.call(&created, &Entry::default(), &Entry::default())?;
+    let (mut alice, bob) = scene.call(&created, &Entry::default(), &Entry::default())?;
     let place = place_of(&created.meeting)?;
     let (replay, token) = bobs_join(&taps.join("south"), &place)?;
+    let first = place_in_log(&mut alice, &bob, "before mallory came")?;
     let before = (alice.heard(), bob.heard());
 
     by_the_client(scene, gathered, &created.meeting)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let answers = runtime.block_on(by_hand(scene, &place, replay, token))?;
     for (id, what, answer) in answers {
-        let refused = matches!(&answer, Answer::Refused(reason) if is_refusal(*reason));
+        // What was logged once is not logged again: the answer may be its old place.
+        let refused = match &answer {
+            Answer::Refused(reason) => is_refusal(*reason),
+            Answer::Logged(sequence) => id == "server.replay" && *sequence < first,
+        };
         let reason = match &answer {
             Answer::Refused(reason) => reason.as_str_name().trim_start_matches("ERROR_REASON_").to_owned(),
-            Answer::Logged(sequence) => format!("LOGGED at {sequence}"),
+            Answer::Logged(sequence) => format!("stands in the log at {sequence}"),
         };
         gathered.is(id, format!("{what}: {reason}"), refused);
     }
@@ -46,11 +52,30 @@ pub(super) fn run(scene: &mut Scene, gathered: &mut Gathered) -> Result<()> {
     for (name, call, from) in [("alice", &alice, before.0), ("bob", &bob, before.1)] {
         let names = call.names_from(from);
         let what = format!("meanwhile {name} saw nothing but: {}", names.join(", "));
-        gathered.is(&format!("{name}.saw"), what, names.iter().all(|name| name == "refused_attempt"));
+        // `media` tells of the person's own connection.
+        gathered.is(
+            &format!("{name}.saw"),
+            what,
+            names.iter().all(|name| name == "refused_attempt" || name == "media"),
+        );
     }
+    let last = place_in_log(&mut alice, &bob, "after mallory came")?;
+    let what = format!("nothing was logged meanwhile: alice's words stand at {first} and {last}");
+    gathered.is("nothing_logged", what, last == first + 1);
     scene.both_see(&alice, &bob, Duration::from_secs(5))?;
     bob.leave()?;
     alice.leave()
+}
+
+/// Lets alice say something; gives its place in the log.
+fn place_in_log(alice: &mut Call, bob: &Call, text: &str) -> Result<u64> {
+    alice.chat(text)?;
+    let place = |event: &Value| {
+        let fits = event["event"] == "chat" && event["text"] == text;
+        fits.then(|| event["sequence"].as_u64()).flatten()
+    };
+    alice.wait(text, place)?;
+    bob.wait(text, place)
 }
 
 /// Refusals at the door; being told to come back later would be none.
