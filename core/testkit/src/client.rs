@@ -68,6 +68,8 @@ pub struct Diary {
     pub session: Option<SessionNumber>,
     /// When it entered.
     pub entered: Option<Time>,
+    /// The epoch in which it entered.
+    pub entered_in: Option<Epoch>,
     /// How its Join stood last.
     pub standing: Option<Standing>,
     /// Who is in the room.
@@ -123,7 +125,10 @@ impl Diary {
                 self.session = Some(session);
                 self.entered = Some(now);
             }
-            CallEvent::Roster(roster) => self.roster = Some(roster),
+            CallEvent::Roster(roster) => {
+                self.entered_in.get_or_insert(roster.epoch);
+                self.roster = Some(roster);
+            }
             CallEvent::Waiting(device) => drop(self.waiting.insert(device)),
             CallEvent::WaitingEnded(device) => drop(self.waiting.remove(&device)),
             CallEvent::Chat { from, text, message_id, sequence, .. } => {

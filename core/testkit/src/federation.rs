@@ -27,7 +27,7 @@ use rand_core::{Rng as _, SeedableRng as _};
 
 use crate::{
     client::{self, CallKey, Client, ClientId, Diary, StreamKey},
-    home_server::{self, Caller, HomeServer, peer},
+    home_server::{self, Caller, HandedIn, HomeServer, peer},
     link::{Conditions, End, Fate, Link},
     people::{Organisation, START},
 };
@@ -249,6 +249,26 @@ impl Federation {
             }
         }
         panic!("{user} cannot sign in at {domain}");
+    }
+
+    /// A server hands something in at a hub, past the network: what a dishonest one does.
+    pub fn hand_in(
+        &mut self,
+        from: &str,
+        meeting: &MeetingAddress,
+        item: HandedIn,
+    ) -> Result<u64, ErrorReason> {
+        let (now, from) = (self.now, Domain::parse(from).expect("a domain"));
+        let hub = self.servers.get_mut(&meeting.hub).expect("a server");
+        let handed_in = hub.handed_in(now, &from, meeting.id, item);
+        self.drain(&meeting.hub);
+        handed_in
+    }
+
+    /// A dishonest hub shows its own devices something that its log does not have.
+    pub fn slip_in(&mut self, hub: &str, meeting: &MeetingAddress, item: &api::watch_response::Item) {
+        self.server_mut(hub).slip_in(&meeting.id, item);
+        self.drain(&meeting.hub);
     }
 
     /// A person asks for something.

@@ -31,7 +31,7 @@ use conclave_core::{
 };
 use conclave_proto::{
     client::v1 as api,
-    types::v1::{ErrorReason, Withdraw, WithdrawBasis},
+    types::v1::{ErrorReason, ServerSigned, Signed, Withdraw, WithdrawBasis},
 };
 use prost::{Message as _, bytes::Bytes};
 
@@ -85,6 +85,15 @@ pub(crate) struct Caller {
     pub(crate) call: CallKey,
     /// The bearer token, if it sent one.
     pub(crate) token: Option<String>,
+}
+
+/// What another server hands in.
+#[derive(Clone, Debug)]
+pub enum HandedIn {
+    /// A device's submission, and a Welcome with a commit that adds.
+    Submission(Signed, Bytes),
+    /// That server takes out its own.
+    Withdraw(ServerSigned),
 }
 
 /// What a crash forgets.
@@ -190,8 +199,40 @@ impl HomeServer {
         self.live.mirrors.get(&(hub.clone(), *meeting)).map(|seat| seat.follower.room())
     }
 
+    /// Another server hands something in, past the network.
+    pub fn handed_in(
+        &mut self,
+        now: Time,
+        from: &Domain,
+        meeting: MeetingId,
+        item: HandedIn,
+    ) -> Result<u64, ErrorReason> {
+        let request = match item {
+            HandedIn::Submission(submission, attachment) => {
+                peer::Request::Submit { meeting, submission, attachment }
+            }
+            HandedIn::Withdraw(withdraw) => peer::Request::Withdraw { meeting, withdraw },
+        };
+        let before = self.out.len();
+        self.requested(now, from, u64::MAX, request);
+        let answer = self.out.iter().skip(before).position(|action| {
+            matches!(action, Action::Send { message: peer::Message::Response { id: u64::MAX, .. }, .. })
+        });
+        let answer = answer.and_then(|at| self.out.remove(before + at));
+        match answer {
+            Some(Action::Send {
+                message: peer::Message::Response { result: Ok(peer::Answer::Logged { sequence, .. }), .. },
+                ..
+            }) => Ok(sequence),
+            Some(Action::Send { message: peer::Message::Response { result: Err(error), .. }, .. }) => {
+                Err(error.reason)
+            }
+            _ => Err(ErrorReason::Unavailable),
+        }
+    }
+
     /// Shows its own devices in an own meeting something, whatever the log says: only a dishonest server does that.
-    pub fn slip_in(&mut self, meeting: &MeetingId, item: &api::watch_response::Item) {
+    pub(crate) fn slip_in(&mut self, meeting: &MeetingId, item: &api::watch_response::Item) {
         if let Some(seat) = self.live.hubs.get(meeting) {
             seat.house.slip_in(item, &mut self.out);
         }
@@ -302,7 +343,7 @@ impl HomeServer {
         meeting: MeetingId,
         session: SessionNumber,
         device: &DeviceUri,
-    ) -> conclave_proto::types::v1::ServerSigned {
+    ) -> ServerSigned {
         let mut id = [0; 16];
         id[..8].copy_from_slice(&self.disk.number().to_be_bytes());
         id[8] = 1;
@@ -380,6 +421,10 @@ impl HomeServer {
                 let (hub, meeting) = place(&request.hub, &request.meeting_id)?;
                 let submission = request.submission.ok_or_else(|| api_error(ErrorReason::Malformed))?;
                 let attachment = request.attachment;
+                if self.mutant == Some(Mutant::AcknowledgesTooSoon) {
+                    let (sequence, time_ms) = (9_999, now.as_ms());
+                    return Ok(Some(api::SubmitResponse { sequence, time_ms }.encode_to_vec().into()));
+                }
                 if hub == *self.domain() {
                     let from = hub;
                     self.to_hub(now, meeting, origin, |ticket| Input::Submit {

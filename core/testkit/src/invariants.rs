@@ -62,8 +62,8 @@ pub struct Spoken {
     pub session: Option<SessionNumber>,
     /// What: the author's name and a number that grows.
     pub text: String,
-    /// When.
-    pub at: Time,
+    /// The author's epoch then.
+    pub epoch: Option<Epoch>,
     /// Whether its author was told that it is in the log.
     pub acknowledged: bool,
 }
@@ -213,8 +213,10 @@ fn try_open(now: Time, device: &DeviceUri, keys: &EpochKeys, frame: &Frame) -> R
 pub fn check_chat(federation: &Federation, spoken: &[Spoken]) -> Result<(), Violation> {
     for (id, client) in federation.clients() {
         let Some(device) = client.uri() else { continue };
-        let earlier = client.earlier.iter().map(|(meeting, diary)| (meeting, diary));
-        for (meeting, diary) in client.diaries.iter().chain(earlier) {
+        // What it told before it crashed or left may end anywhere, but is in order.
+        let earlier = client.earlier.iter().map(|(meeting, diary)| (meeting, diary, false));
+        let current = client.diaries.iter().map(|(meeting, diary)| (meeting, diary, diary.is_inside()));
+        for (meeting, diary, inside) in current.chain(earlier) {
             let wrong = |author: &str, what: String| Violation::Chat(device.clone(), author.to_owned(), what);
             let mut last: BTreeMap<&str, u64> = BTreeMap::new();
             for said in &diary.chats {
@@ -229,8 +231,8 @@ pub fn check_chat(federation: &Federation, spoken: &[Spoken]) -> Result<(), Viol
                     && spoken.author != id
                     && spoken.meeting == *meeting
                     && spoken.session == diary.session
-                    && diary.is_inside()
-                    && diary.entered.is_some_and(|entered| entered <= spoken.at)
+                    && inside
+                    && diary.entered_in.is_some_and(|entered| Some(entered) <= spoken.epoch)
             };
             for spoken in spoken.iter().filter(there) {
                 if !diary.chats.iter().any(|said| said.text == spoken.text) {

@@ -12,6 +12,7 @@ pub mod client;
 pub mod federation;
 pub mod forge;
 pub mod home_server;
+pub mod intruder;
 pub mod invariants;
 pub mod link;
 pub mod people;

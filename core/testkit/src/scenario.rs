@@ -146,7 +146,7 @@ impl Scenario {
                 }
             }
             67..=69 => {
-                let locked = self.federation.roll(3) == 0;
+                let locked = self.federation.roll(5) == 0;
                 self.command(host, Command::Lock { meeting, locked });
             }
             70..=72 => {
@@ -171,14 +171,15 @@ impl Scenario {
         self.numbers += 1;
         let client = self.federation.client(who);
         let life = client.life();
-        let session = client.diaries.get(&self.meeting).and_then(|diary| diary.session);
+        let diary = client.diaries.get(&self.meeting);
+        let (session, epoch) = (diary.and_then(|diary| diary.session), diary.and_then(|diary| diary.epoch()));
         let text = format!("{} {}", self.federation.uri(who).user().name(), self.numbers);
         let spoken = Spoken {
             author: who,
             meeting: self.meeting.clone(),
             session,
             text: text.clone(),
-            at: self.federation.now(),
+            epoch,
             acknowledged: false,
         };
         let request = self.command(who, Command::Chat { meeting: self.meeting.clone(), text });

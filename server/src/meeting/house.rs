@@ -59,6 +59,8 @@ struct Stream {
     notes: mpsc::Sender<Note<Item>>,
     /// Since when the Join it waits for has not been seen.
     unseen: Option<Instant>,
+    /// Whether it is a member's.
+    inside: bool,
 }
 
 impl Stream {
@@ -94,13 +96,14 @@ impl House {
         let WatchOrder { device, session, next_sequence, key_package_ref, outlet } = order;
         self.streams.retain(|stream| stream.device != device);
         let (notes, inbox) = mpsc::channel(NOTES);
-        let mut stream = Stream { device: device.clone(), key_package_ref, notes, unseen: None };
         let member = room.member(&device).filter(|_| session == room.session());
         let fresh = member.filter(|member| {
             next_sequence == 0 && key_package_ref.is_none_or(|asked| asked == member.key_package_ref)
         });
         let cursor = member.filter(|_| next_sequence > 0 && key_package_ref.is_none());
         let cursor = cursor.map(|member| next_sequence.max(member.entered.0 + 1));
+        let inside = fresh.is_some() || cursor.is_some();
+        let mut stream = Stream { device: device.clone(), key_package_ref, notes, unseen: None, inside };
         let mut last = false;
         if session != room.session() {
             last = true;
@@ -137,14 +140,8 @@ impl House {
         for effect in effects {
             if let Effect::MemberRemoved { device, sequence, .. } = effect {
                 let item = Some(standing(StandingState::Removed));
-                // Who is replaced by its own new Join goes on.
-                let enters = |stream: &&Stream| {
-                    effects.iter().any(|effect| {
-                        matches!(effect, Effect::MemberEntered { device, key_package_ref, .. }
-                            if *device == stream.device && Some(*key_package_ref) == stream.key_package_ref)
-                    })
-                };
-                for stream in self.of(device).filter(|stream| !enters(stream)) {
+                // Who asks to enter anew is not the member that is removed.
+                for stream in self.of(device).filter(|stream| stream.inside) {
                     stream.tell(sequence.0, What::Last(item.clone()));
                 }
             }
@@ -172,6 +169,9 @@ impl House {
                     self.asks.remove(device);
                     for stream in self.waiting_for(device, key_package_ref) {
                         self.enter(room, stream, *sequence).await?;
+                    }
+                    for stream in self.waiting_for_mut(device, key_package_ref) {
+                        stream.inside = true;
                     }
                 }
                 Effect::MemberRemoved { device, .. } | Effect::MemberLeft { device, .. } => {
@@ -222,10 +222,8 @@ impl House {
         }
         self.streams.retain(|stream| !stream.notes.is_closed());
         // Who asks to enter anew has no stream as a member.
-        let follows = |member: &room::Member, stream: &Stream| {
-            let waits = stream.key_package_ref.is_some_and(|wanted| wanted != member.key_package_ref);
-            stream.device == member.device && !waits
-        };
+        let follows =
+            |member: &room::Member, stream: &Stream| stream.inside && stream.device == member.device;
         let own_members = room.present().filter(|member| *member.device.domain() == self.own);
         let lonely = own_members.filter(|member| !self.streams.iter().any(|stream| follows(member, stream)));
         let lonely: HashSet<_> = lonely.map(|member| member.device.clone()).collect();

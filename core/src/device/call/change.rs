@@ -194,10 +194,10 @@ impl Device {
         }
         match (error.reason, committing.wanted) {
             // Another commit was first; once it is taken in, this one is made anew.
-            (types::ErrorReason::WrongEpoch, wanted @ Wanted::Rules { .. }) => {
+            (types::ErrorReason::WrongEpoch | types::ErrorReason::Expired, wanted @ Wanted::Rules { .. }) => {
                 inside.wanted.push_front(wanted);
             }
-            (types::ErrorReason::WrongEpoch, Wanted::Ask { .. }) => {}
+            (types::ErrorReason::WrongEpoch | types::ErrorReason::Expired, Wanted::Ask { .. }) => {}
             (_, wanted) => self.change_failed(&wanted, Error::Api(error)),
         }
     }

@@ -149,7 +149,8 @@ impl Device {
     fn message_refused(&mut self, now: Time, meeting: &MeetingAddress, id: SubmissionId, error: ApiError) {
         let Some(inside) = self.calls.get_mut(meeting).and_then(Call::inside) else { return };
         let Some(said) = inside.outgoing.refused(id) else { return };
-        if error.reason == types::ErrorReason::WrongEpoch {
+        // Made too long ago counts as for another epoch: it is not in the log, so it is sealed anew.
+        if matches!(error.reason, types::ErrorReason::WrongEpoch | types::ErrorReason::Expired) {
             inside.outgoing.again(said);
         } else if let Some(request) = said.request {
             self.done(request, Err(Error::Api(error)));

@@ -60,6 +60,8 @@ struct Stream {
     cursor: Option<u64>,
     due: VecDeque<(u64, What)>,
     unseen: Option<Time>,
+    /// Whether it is a member's.
+    inside: bool,
     over: bool,
 }
 
@@ -150,6 +152,7 @@ impl House {
             cursor,
             due: VecDeque::new(),
             unseen: None,
+            inside: cursor.is_some(),
             over: false,
         };
         if session != room.session() {
@@ -187,14 +190,8 @@ impl House {
     pub(crate) fn before_visible(&mut self, effects: &[Effect]) {
         for effect in effects {
             if let Effect::MemberRemoved { device, sequence, .. } = effect {
-                // Who is replaced by its own new Join goes on.
-                let enters = |stream: &Stream| {
-                    effects.iter().any(|effect| {
-                        matches!(effect, Effect::MemberEntered { device, key_package_ref, .. }
-                            if *device == stream.device && Some(*key_package_ref) == stream.wanted)
-                    })
-                };
-                for stream in self.of(device).filter(|stream| !enters(stream)) {
+                // Who asks to enter anew is not the member that is removed.
+                for stream in self.of(device).filter(|stream| stream.inside) {
                     stream.tell(sequence.0, What::Last(Some(boxed(StandingState::Removed))));
                 }
             }
@@ -309,10 +306,8 @@ impl House {
             return Vec::new();
         }
         // Who asks to enter anew has no stream as a member.
-        let follows = |member: &room::Member, stream: &Stream| {
-            stream.device == member.device
-                && stream.wanted.is_none_or(|wanted| wanted == member.key_package_ref)
-        };
+        let follows =
+            |member: &room::Member, stream: &Stream| stream.inside && stream.device == member.device;
         let own_members = room.present().filter(|member| member.device.domain() == own);
         let lonely = own_members.filter(|member| !self.streams.iter().any(|stream| follows(member, stream)));
         let lonely: Vec<_> = lonely.map(|member| member.device.clone()).collect();
@@ -370,6 +365,7 @@ fn enter(stream: &mut Stream, room: &Room, log: &Log, entered: Sequence) {
     };
     stream.tell(0, What::Item(Box::new(Item::Standing(item))));
     stream.tell(0, What::Enter(entered.0 + 1));
+    stream.inside = true;
 }
 
 fn ask_item(log: &Log, ask: &Ask) -> Item {

@@ -10,6 +10,8 @@ pub enum Mutant {
     ForgetsLastEntry,
     /// As a hub, it gives its followers other entries than its own devices.
     ForksLog,
+    /// It acknowledges what its devices hand in, and forgets it.
+    AcknowledgesTooSoon,
 }
 
 /// The same entry at another time: a different one in the same place.
