@@ -172,7 +172,8 @@ fn r3_a_replayed_submission_has_no_effect() {
     }
     assert_eq!(entries(&scenario).len(), log.len());
     // A day later, in the next session, they are nothing at all.
-    for who in scenario.people[..2].to_vec() {
+    let first_two: Vec<_> = scenario.people.iter().take(2).copied().collect();
+    for who in first_two {
         scenario.federation.ask(who, Command::Leave(meeting.clone())).unwrap();
         scenario.run_for(Duration::from_secs(5)).unwrap();
     }

@@ -172,7 +172,8 @@ impl Scenario {
         let client = self.federation.client(who);
         let life = client.life();
         let diary = client.diaries.get(&self.meeting);
-        let (session, epoch) = (diary.and_then(|diary| diary.session), diary.and_then(|diary| diary.epoch()));
+        let (session, epoch) =
+            (diary.and_then(|diary| diary.session), diary.and_then(super::client::Diary::epoch));
         let text = format!("{} {}", self.federation.uri(who).user().name(), self.numbers);
         let spoken = Spoken {
             author: who,
