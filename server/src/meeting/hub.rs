@@ -114,8 +114,8 @@ pub enum Order {
         /// Whether it may.
         reply: Reply<()>,
     },
-    /// Another server mirrors it no more.
-    Unfollow(Domain),
+    /// Another server mirrors a session no more; a word on an earlier session is none on the one that runs.
+    Unfollow(Domain, SessionNumber),
     /// An own user or device is taken out, if it is in.
     Evict(String, WithdrawBasis),
 }
@@ -313,7 +313,11 @@ impl Task {
                 self.flush().await?;
                 answer(reply, self.follow(domain, session, next_sequence, outlet));
             }
-            Order::Unfollow(domain) => self.mirrors.retain(|mirror| mirror.domain != domain),
+            Order::Unfollow(domain, session) => {
+                if self.room_of(session).is_ok() {
+                    self.mirrors.retain(|mirror| mirror.domain != domain);
+                }
+            }
             Order::Evict(subject, basis) => {
                 let room = self.hub.room();
                 let inside = room.filter(|room| room.present().any(|member| is_of(&member.device, &subject)));

@@ -143,6 +143,7 @@ pub fn start(
         early: Early::default(),
         ready: false,
         seen: HashSet::new(),
+        told: None,
         reports,
         statistics: Statistics::default(),
         sealed: Vec::new(),
@@ -169,6 +170,8 @@ struct Worker {
     early: Early,
     ready: bool,
     seen: HashSet<(DeviceUri, TrackNumber)>,
+    /// Why there is no connection, as it was told last.
+    told: Option<String>,
     reports: mpsc::UnboundedSender<Report>,
     statistics: Statistics,
     sealed: Vec<u8>,
@@ -193,7 +196,7 @@ impl Worker {
                 End::Stopped => break,
                 End::Lost(reason) => reason,
             };
-            self.report(Report::Connected(Err(reason)));
+            self.lost(reason);
             let again = tokio::time::Instant::now() + RETRY;
             while let Ok(order) = tokio::time::timeout_at(again, orders.recv()).await {
                 match order {
@@ -304,7 +307,10 @@ impl Worker {
 
     fn take(&mut self, happening: Happening) {
         match happening {
-            Happening::Connected => self.report(Report::Connected(Ok(()))),
+            Happening::Connected => {
+                self.told = None;
+                self.report(Report::Connected(Ok(())));
+            }
             Happening::KeyFrameWanted(_) => self.statistics.key_frames_wanted += 1,
             Happening::Frame(received) => self.open(received),
         }
@@ -350,6 +356,14 @@ impl Worker {
         if let Err(error) = log.write(direction, device, track.number, kind_of(track.codec), frame) {
             self.log = None;
             self.report(Report::Failed(format!("the log of frames stopped: {error}")));
+        }
+    }
+
+    /// Tells why there is no connection, unless that is what was told last.
+    fn lost(&mut self, reason: String) {
+        if self.told.as_ref() != Some(&reason) {
+            self.told = Some(reason.clone());
+            self.report(Report::Connected(Err(reason)));
         }
     }
 

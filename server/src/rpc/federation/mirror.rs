@@ -96,10 +96,10 @@ impl Serving {
     async fn take(&self, request: MirrorRequest) -> Result<(), Refusal> {
         match request.item.ok_or(Refusal::MALFORMED)? {
             Item::Follow(follow) => self.follow(follow).await,
-            Item::Unfollow(Unfollow { meeting_id, .. }) => {
+            Item::Unfollow(Unfollow { meeting_id, session }) => {
                 let meeting = MeetingId::parse(&meeting_id).map_err(|_| Refusal::MALFORMED)?;
                 if let Ok(handle) = self.registry.hub(&meeting).await {
-                    handle.tell(Order::Unfollow(self.from.clone())).await?;
+                    handle.tell(Order::Unfollow(self.from.clone(), SessionNumber(session))).await?;
                 }
                 Ok(())
             }
