@@ -27,7 +27,7 @@ pub(super) fn run(scene: &mut Scene, gathered: &mut Gathered) -> Result<()> {
     let (mut alice, bob) = scene.call(&created, &Entry::default(), &Entry::default())?;
     let place = place_of(&created.meeting)?;
     let (replay, token) = bobs_join(&taps.join("south"), &place)?;
-    let first = place_in_log(&mut alice, &bob, "before mallory came")?;
+    let first = quiet_place(&mut alice, &bob)?;
     let before = (alice.heard(), bob.heard());
 
     by_the_client(scene, gathered, &created.meeting)?;
@@ -65,6 +65,20 @@ pub(super) fn run(scene: &mut Scene, gathered: &mut Gathered) -> Result<()> {
     scene.both_see(&alice, &bob, Duration::from_secs(5))?;
     bob.leave()?;
     alice.leave()
+}
+
+/// Waits until nobody writes but alice: her last two words stand side by side. Gives the place of the last.
+fn quiet_place(alice: &mut Call, bob: &Call) -> Result<u64> {
+    let mut last = place_in_log(alice, bob, "is it quiet?")?;
+    for round in 0..20 {
+        std::thread::sleep(Duration::from_millis(300));
+        let next = place_in_log(alice, bob, &format!("is it quiet now? {round}"))?;
+        if next == last + 1 {
+            return Ok(next);
+        }
+        last = next;
+    }
+    anyhow::bail!("the log did not become quiet")
 }
 
 /// Lets alice say something; gives its place in the log.
