@@ -16,6 +16,7 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use super::{
@@ -54,7 +55,7 @@ impl Sled {
             .flush_every_ms(None)
             .cache_capacity(CACHE_BYTES)
             .mode(sled::Mode::HighThroughput);
-        let db = guarded(|| config.open())?;
+        let db = patiently(|| guarded(|| config.open()))?;
         let witness = OpenOptions::new()
             .read(true)
             .write(true)
@@ -187,6 +188,17 @@ fn guarded<T>(call: impl FnOnce() -> sled::Result<T>) -> Result<T> {
         Ok(Err(error)) => Err(named(error)),
         Err(_) => Err(Error::Damaged("the engine cannot read its file".to_owned())),
     }
+}
+
+/// sled gives its lock back a moment after it is closed: whoever opens at once waits for that, not for a living owner.
+fn patiently<T>(mut open: impl FnMut() -> Result<T>) -> Result<T> {
+    for _ in 0..40 {
+        match open() {
+            Err(Error::InUse) => std::thread::sleep(Duration::from_millis(50)),
+            opened => return opened,
+        }
+    }
+    open()
 }
 
 fn named(error: sled::Error) -> Error {
