@@ -10,11 +10,8 @@ const MOST_LINES: usize = 600;
 
 /// Files that may be longer, each with its reason.
 const EXCEPTIONS: [(&str, &str); 2] = [
-    ("core/testkit/src/federation.rs", "one event loop: every happening of the simulation in one match"),
-    (
-        "core/testkit/src/home_server.rs",
-        "one simulated server: every call that a device makes, in call order",
-    ),
+    ("core/testkit/src/federation.rs", "owed: split promises and the network from the event loop"),
+    ("core/testkit/src/home_server.rs", "owed: split the calls of devices from those of servers"),
 ];
 
 /// Fails on long source files.
