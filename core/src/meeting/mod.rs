@@ -13,5 +13,6 @@ pub mod record;
 pub mod room;
 pub mod submission;
 pub mod trust;
+pub mod watch;
 
 pub use self::{error::Error, trust::Trust};

@@ -191,9 +191,9 @@ fn seal(now: Time, keys: &EpochKeys) -> Vec<u8> {
     sealer.enter(keys.clone(), now, true);
     let track =
         TrackLayer { number: TrackNumber(1), kind: Kind::Audio, codec: Codec::Opus, layer: Layer::BASE };
-    let mut sealed = Vec::new();
-    sealer.seal(now, track, b"canary", &mut sealed).expect("keys to seal with");
-    sealed
+    let mut frame = Vec::new();
+    sealer.seal(now, track, b"canary", &mut frame).expect("keys to seal with");
+    frame
 }
 
 fn try_open(now: Time, device: &DeviceUri, keys: &EpochKeys, frame: &Frame) -> Result<u64, Violation> {

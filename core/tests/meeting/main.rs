@@ -11,4 +11,5 @@ mod policy;
 mod restart;
 mod vectors;
 mod void;
+mod watch;
 mod world;

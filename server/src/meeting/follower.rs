@@ -27,7 +27,7 @@ use conclave_proto::{
 use prost::Message;
 use tokio::{
     sync::mpsc,
-    time::{Instant, sleep, timeout},
+    time::{sleep, timeout},
 };
 use tracing::{debug, error, info, warn};
 
@@ -172,7 +172,7 @@ impl Task {
                     Some(order) => self.take(order).await,
                     None => Ok(Go::Over),
                 },
-                () = sleep(LOOK) => Ok(self.look()),
+                () = sleep(LOOK) => self.look().await,
             };
             match worked {
                 Ok(Go::On) => {}
@@ -184,15 +184,15 @@ impl Task {
             }
         }
         self.context.mirrors.unfollow(&self.hub, self.meeting, self.session);
-        self.house.end_all(self.follower.room());
+        let _ended = self.house.end_all(self.follower.room()).await;
     }
 
-    fn look(&mut self) -> Go {
-        for device in self.house.missing(self.follower.room(), Instant::now()) {
+    async fn look(&mut self) -> store::Result<Go> {
+        for device in self.house.missing(self.follower.room()).await? {
             debug!(meeting = %self.meeting, "a member without a stream is taken out");
             self.evict(device.to_string(), WithdrawBasis::ConnectionLost);
         }
-        Go::On
+        Ok(Go::On)
     }
 
     async fn take(&mut self, order: Order) -> store::Result<Go> {
@@ -256,7 +256,7 @@ impl Task {
                 let attempt =
                     RefusedAttempt { domain: attempt.domain, times: attempt.times, time_ms: attempt.time_ms };
                 if Domain::parse(&attempt.domain).is_ok() {
-                    self.house.refused_attempt(self.follower.room(), &attempt);
+                    self.house.refused_attempt(self.follower.room(), &attempt).await?;
                 }
                 Ok(Go::On)
             }
@@ -306,7 +306,7 @@ impl Task {
             match output {
                 Output::Append { entries, head, effects } => {
                     let room = self.follower.room();
-                    self.house.before_visible(&effects);
+                    self.house.before_visible(&effects).await?;
                     let last = entries.len().saturating_sub(1);
                     let stored = entries.iter().enumerate().map(|(at, entry)| journal::Stored {
                         entry: Some(entry.to_wire()),

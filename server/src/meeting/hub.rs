@@ -14,6 +14,7 @@ use conclave_core::{
         log::{Entry, Kind, ServerSigner},
         room::{Effect, Room},
         submission::Submission,
+        watch::{Note, What},
     },
 };
 use conclave_proto::{
@@ -32,7 +33,7 @@ use super::{
     house::{House, WatchOrder},
     journal::{self, Stretch},
     rows,
-    watcher::{NOTES, Note, Outlet, Watcher, What},
+    watcher::{NOTES, Outlet, Watcher},
 };
 use crate::{
     clock,
@@ -239,7 +240,7 @@ impl Task {
         if let (Some(house), Some(room)) = (&mut self.house, self.hub.room())
             && !shutdown.is_cancelled()
         {
-            house.end_all(room);
+            let _ended = house.end_all(room).await;
         }
     }
 
@@ -257,22 +258,23 @@ impl Task {
         for order in orders {
             self.take(order).await?;
         }
-        self.tick();
+        self.tick().await?;
         self.flush().await
     }
 
-    fn tick(&mut self) {
+    async fn tick(&mut self) -> store::Result<()> {
         let pins = self.context.peers.pins();
         if let Err(error) = self.hub.handle(clock::now(), &pins, Input::Tick) {
             warn!(meeting = %self.meeting, %error, "the hub machine refuses a tick");
         }
         self.mirrors.retain(|mirror| !mirror.notes.is_closed());
-        let (Some(house), Some(room)) = (&mut self.house, self.hub.room()) else { return };
+        let (Some(house), Some(room)) = (&mut self.house, self.hub.room()) else { return Ok(()) };
         let session = room.session();
-        for device in house.missing(room, Instant::now()) {
+        for device in house.missing(room).await? {
             debug!(meeting = %self.meeting, "a member without a stream is taken out");
             self.evict(session, device.to_string(), WithdrawBasis::ConnectionLost);
         }
+        Ok(())
     }
 
     fn evict(&mut self, session: SessionNumber, subject: String, basis: WithdrawBasis) {
@@ -481,7 +483,7 @@ impl Task {
                 }
                 Output::Ask { session, device, ask } => self.ask(session, &device, ask).await?,
                 Output::RefusedAttempt { session, domain, times } => {
-                    self.refused_attempt(session, &domain, times);
+                    self.refused_attempt(session, &domain, times).await?;
                 }
             }
         }
@@ -515,7 +517,7 @@ impl Task {
         effects: &[Effect],
     ) -> store::Result<()> {
         let (Some(house), Some(room)) = (&mut self.house, self.hub.room()) else { return Ok(()) };
-        house.before_visible(effects);
+        house.before_visible(effects).await?;
         let now = clock::now();
         let tip = room.tip().sequence.0;
         for mirror in self.mirrors.iter().filter(|mirror| !room.may_follow(&mirror.domain, now)) {
@@ -556,15 +558,21 @@ impl Task {
         Ok(())
     }
 
-    fn refused_attempt(&self, session: SessionNumber, domain: &Domain, times: u32) {
-        let (Some(house), Some(room)) = (&self.house, self.hub.room()) else { return };
+    async fn refused_attempt(
+        &mut self,
+        session: SessionNumber,
+        domain: &Domain,
+        times: u32,
+    ) -> store::Result<()> {
+        let (Some(house), Some(room)) = (&mut self.house, self.hub.room()) else { return Ok(()) };
         let attempt = RefusedAttempt { domain: domain.to_string(), times, time_ms: clock::now().as_ms() };
-        house.refused_attempt(room, &attempt);
+        house.refused_attempt(room, &attempt).await?;
         let item = MirrorRefusedAttempt { domain: attempt.domain, times, time_ms: attempt.time_ms };
         for mirror in &self.mirrors {
             let what = What::Item(mirrored(self.meeting, session, Item::RefusedAttempt(item.clone())));
             let _gone = mirror.notes.try_send(Note { after: 0, what });
         }
+        Ok(())
     }
 }
 

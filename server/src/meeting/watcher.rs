@@ -3,8 +3,9 @@
 //! The meeting tells the stream what only the meeting knows, in notes; entries come from the journal. So a slow reader costs no
 //! memory and delays nobody (R13).
 
-use std::{collections::VecDeque, time::Duration};
+use std::time::Duration;
 
+use conclave_core::meeting::watch::{Note, Reader, Step};
 use tokio::{sync::mpsc, time::timeout};
 
 use super::journal::{self, Stretch};
@@ -15,42 +16,14 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// Notes that may wait for a reader before it is cut.
 pub const NOTES: usize = 64;
 
-/// What the meeting tells a stream. Each note takes effect once the log up to `after` has been handed out.
-#[derive(Clone, Debug)]
-pub struct Note<T> {
-    /// The tip when the note was written; 0: at once.
-    pub after: u64,
-    /// What it says.
-    pub what: What<T>,
-}
-
-/// What a note says.
-#[derive(Clone, Debug)]
-pub enum What<T> {
-    /// Hand this out.
-    Item(T),
-    /// The device is in: hand out the log from here on.
-    Enter(u64),
-    /// Hand out this, and end the stream; nothing of the log after the note's tip goes out.
-    Last(Option<T>),
-}
-
-impl<T> What<T> {
-    const fn is_last(&self) -> bool {
-        matches!(self, Self::Last(_))
-    }
-}
-
 /// Where a stream's items go.
 pub type Outlet<T> = mpsc::Sender<Result<T, Refusal>>;
 
 /// One running stream.
 pub struct Watcher<T, F> {
     journal: journal::Shared,
-    /// The next sequence wanted; `None` until the device is in.
-    cursor: Option<u64>,
+    reader: Reader<T>,
     inbox: mpsc::Receiver<Note<T>>,
-    due: VecDeque<Note<T>>,
     outlet: Outlet<T>,
     /// Makes an item of a stretch of the log.
     wrap: F,
@@ -68,7 +41,7 @@ impl<T: Send, F: Fn(Stretch) -> T + Send> Watcher<T, F> {
         outlet: Outlet<T>,
         wrap: F,
     ) -> Self {
-        Self { journal, cursor, inbox, due: VecDeque::new(), outlet, wrap }
+        Self { journal, reader: Reader::new(cursor), inbox, outlet, wrap }
     }
 
     /// Runs until the reader goes, stops reading, or the meeting says so.
@@ -78,7 +51,7 @@ impl<T: Send, F: Fn(Stretch) -> T + Send> Watcher<T, F> {
             let end = *tip.borrow_and_update();
             // Notes are written before what they are about becomes visible: the last one may end the log for this reader.
             while let Ok(note) = self.inbox.try_recv() {
-                self.due.push_back(note);
+                self.reader.note(note);
             }
             match self.step(end).await {
                 Err(Ended) => return,
@@ -86,56 +59,43 @@ impl<T: Send, F: Fn(Stretch) -> T + Send> Watcher<T, F> {
                 Ok(false) => {}
             }
             tokio::select! {
-                note = self.inbox.recv() => match note {
-                    Some(note) => self.due.push_back(note),
-                    None => return,
-                },
+                note = self.inbox.recv() => {
+                    let Some(note) = note else { break };
+                    self.reader.note(note);
+                }
                 changed = tip.changed() => if changed.is_err() { return },
                 () = self.outlet.closed() => return,
             }
         }
+        // The meeting has gone: what it left to say is still said.
+        let end = *tip.borrow_and_update();
+        while let Ok(true) = self.step(end).await {}
     }
 
     /// Hands out one thing; says whether there was one.
     async fn step(&mut self, tip: u64) -> Result<bool, Ended> {
-        let note_due = self.due.front().is_some_and(|note| self.cursor.is_none_or(|next| next > note.after));
-        if note_due && let Some(note) = self.due.pop_front() {
-            self.take(note.what).await?;
-            return Ok(true);
-        }
-        match self.cursor {
-            Some(next) if next <= tip => {
-                if self.hand_out_entries(next).await? {
+        let step = match self.reader.step(tip) {
+            Step::Read { next, limit } => {
+                if self.hand_out_entries(next, limit).await? {
                     return Ok(true);
                 }
-                // The log may end for this reader inside a batch: the rest of it stays untold.
-                let last = self.due.iter().position(|note| note.after <= tip && note.what.is_last());
-                let Some(last) = last.and_then(|last| self.due.remove(last)) else { return Ok(false) };
-                self.take(last.what).await?;
-                Ok(true)
+                self.reader.nothing_there(tip)
             }
-            _ => Ok(false),
-        }
-    }
-
-    async fn take(&mut self, what: What<T>) -> Result<(), Ended> {
-        match what {
-            What::Item(item) => self.send(Ok(item)).await,
-            What::Enter(sequence) => {
-                self.cursor = Some(self.cursor.map_or(sequence, |at| at.max(sequence)));
-                Ok(())
-            }
-            What::Last(item) => {
+            step => step,
+        };
+        match step {
+            Step::Hand(item) => self.send(Ok(item)).await.map(|()| true),
+            Step::End(item) => {
                 if let Some(item) = item {
                     self.send(Ok(item)).await?;
                 }
                 Err(Ended)
             }
+            Step::Wait | Step::Read { .. } => Ok(false),
         }
     }
 
-    async fn hand_out_entries(&mut self, next: u64) -> Result<bool, Ended> {
-        let limit = self.due.iter().find(|note| note.what.is_last()).map(|note| note.after);
+    async fn hand_out_entries(&mut self, next: u64, limit: Option<u64>) -> Result<bool, Ended> {
         let stretch = match self.journal.read(next, limit).await {
             Ok(stretch) => stretch,
             Err(error) => {
@@ -147,7 +107,7 @@ impl<T: Send, F: Fn(Stretch) -> T + Send> Watcher<T, F> {
         if stretch.entries.is_empty() {
             return Ok(false);
         }
-        self.cursor = Some(next + stretch.entries.len() as u64);
+        self.reader.handed_out(stretch.entries.len());
         let item = (self.wrap)(stretch);
         self.send(Ok(item)).await?;
         Ok(true)

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    Checked, Effect, Error, Member, Room,
+    AtEntry, Checked, Effect, Error, Member, Room,
     check::{Change, CheckedCommit},
     epochs::{Before, CheckedVoid, Unconfirmed},
     roster::Roster,
@@ -72,6 +72,7 @@ impl Room {
             effects.push(entered(&member, epoch));
             self.roster.insert(member);
         }
+        self.stamp(sequence);
         effects.push(Effect::EpochConfirmed { epoch });
         Ok(effects)
     }
@@ -110,6 +111,9 @@ impl Room {
             self.chain.push(statement);
             effects.extend(self.policy_changed(now));
         }
+        if !added.is_empty() {
+            self.stamp(sequence);
+        }
         self.unconfirmed.push_back(Unconfirmed {
             commit: sequence,
             epoch,
@@ -122,6 +126,12 @@ impl Room {
             effects.extend(self.confirm(sequence));
         }
         Ok(effects)
+    }
+
+    /// Who is told of its entry later needs what was so then (spec: DEV-03).
+    fn stamp(&mut self, commit: Sequence) {
+        let stands = AtEntry { open: self.open_sequences(), policy_version: self.chain.version() };
+        self.roster.stamp(commit, stands);
     }
 
     fn leaf_in_tree(&self, device: &DeviceUri) -> Option<crate::ids::LeafIndex> {

@@ -15,7 +15,12 @@ use std::{
     sync::Arc,
 };
 
-pub use self::{check::Checked, effect::Effect, error::Error, roster::Member};
+pub use self::{
+    check::Checked,
+    effect::Effect,
+    error::Error,
+    roster::{AtEntry, Member},
+};
 use self::{epochs::Unconfirmed, roster::Roster, submissions::Submissions};
 use super::{
     Error as MeetingError,

@@ -29,6 +29,17 @@ pub struct Member {
     pub key_package_ref: KeyPackageRef,
     /// What admitted it.
     pub came_by: By,
+    /// How the meeting stood when it entered.
+    pub at_entry: Arc<AtEntry>,
+}
+
+/// How a meeting stood when somebody entered, for whoever is told of it only later.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AtEntry {
+    /// Entries that a later commit might still answer.
+    pub open: Vec<Sequence>,
+    /// The version of the policy.
+    pub policy_version: u64,
 }
 
 impl Member {
@@ -41,6 +52,7 @@ impl Member {
             entered,
             key_package_ref: join.view.key_package_ref,
             came_by: join.admission.by,
+            at_entry: Arc::default(),
         }
     }
 }
@@ -78,6 +90,14 @@ impl Roster {
         let member = self.by_leaf.remove(&leaf)?;
         self.by_device.remove(&member.device);
         Some(member)
+    }
+
+    /// Notes how the meeting stands for everybody whom this commit added.
+    pub(super) fn stamp(&mut self, commit: Sequence, stands: AtEntry) {
+        let stands = Arc::new(stands);
+        for member in self.by_leaf.values_mut().filter(|member| member.entered == commit) {
+            Arc::make_mut(member).at_entry = stands.clone();
+        }
     }
 
     /// The committer's leaf as its path leaves it.

@@ -15,8 +15,8 @@ use conclave_proto::{client::v1 as api, types::v1 as types};
 use prost::{Message as _, bytes::Bytes};
 use types::ErrorReason;
 
-use super::{Action, Caller, HomeServer, Origin, api_error, disk, peer};
-use crate::client::StreamKey;
+use super::{Action, HomeServer, Origin, api_error, disk, peer};
+use crate::client::{CallKey, StreamKey};
 
 type Answered = Result<Option<Bytes>, ApiError>;
 
@@ -24,8 +24,8 @@ fn malformed<E>(_: E) -> ApiError {
     api_error(ErrorReason::Malformed)
 }
 
-fn ok(message: &impl prost::Message) -> Answered {
-    Ok(Some(message.encode_to_vec().into()))
+fn encoded(message: &impl prost::Message) -> Bytes {
+    message.encode_to_vec().into()
 }
 
 impl HomeServer {
@@ -47,7 +47,12 @@ impl HomeServer {
         let session_token = format!("{}-{number}", self.domain());
         let device = uri.to_string();
         self.disk.devices.insert(session_token.clone(), disk::Device { uri, key });
-        ok(&api::SignInResponse { session_token, session_expires_ms: u64::MAX, device, certificate_chain })
+        Ok(Some(encoded(&api::SignInResponse {
+            session_token,
+            session_expires_ms: u64::MAX,
+            device,
+            certificate_chain,
+        })))
     }
 
     fn certify(&mut self, now: Time, uri: &DeviceUri, key: &PublicKey) -> Vec<Bytes> {
@@ -59,9 +64,9 @@ impl HomeServer {
         chain.certificates().to_vec()
     }
 
-    pub(super) fn renew(&mut self, now: Time, caller: &disk::Device) -> Answered {
+    pub(super) fn renew(&mut self, now: Time, caller: &disk::Device) -> Bytes {
         let certificate_chain = self.certify(now, &caller.uri, &caller.key);
-        ok(&api::RenewCertificateResponse { certificate_chain })
+        encoded(&api::RenewCertificateResponse { certificate_chain })
     }
 
     pub(super) fn publish_sealing_key(&mut self, now: Time, caller: &disk::Device, body: Bytes) -> Answered {
@@ -73,24 +78,24 @@ impl HomeServer {
             return Err(api_error(ErrorReason::NotEntitled));
         }
         self.disk.sealing_keys.insert(caller.uri.clone(), signed);
-        ok(&api::PublishSealingKeyResponse {})
+        Ok(Some(encoded(&api::PublishSealingKeyResponse {})))
     }
 
     pub(super) fn look_up_server(&self, body: Bytes) -> Answered {
         let request = api::LookUpServerRequest::decode(body).map_err(malformed)?;
         let domain = Domain::parse(&request.domain).map_err(malformed)?;
         let pin = self.pins.pin(&domain).ok_or_else(|| api_error(ErrorReason::NotFound))?;
-        ok(&api::LookUpServerResponse { descriptor: Some(pin.signed().clone()) })
+        Ok(Some(encoded(&api::LookUpServerResponse { descriptor: Some(pin.signed().clone()) })))
     }
 
-    pub(super) fn look_up_user(&mut self, caller: Caller, body: Bytes) -> Answered {
+    pub(super) fn look_up_user(&mut self, call: CallKey, body: Bytes) -> Answered {
         let request = api::LookUpUserRequest::decode(body).map_err(malformed)?;
         let address = UserAddress::parse(&request.address).map_err(malformed)?;
         if address.domain() == self.domain() {
-            return ok(&self.user(&address));
+            return Ok(Some(encoded(&self.user(&address))));
         }
         let domain = address.domain().clone();
-        self.request(domain, peer::Request::LookUpUser(request.address), Origin::Device(caller.call));
+        self.request(domain, peer::Request::LookUpUser(request.address), Origin::Device(call));
         Ok(None)
     }
 
@@ -107,7 +112,7 @@ impl HomeServer {
                 return Err(api_error(ErrorReason::NotEntitled));
             }
             if recipient.domain() == self.domain() {
-                self.deliver(invitation);
+                self.deliver(&invitation);
             } else {
                 self.disk.outbox.push(invitation.clone());
                 let id = invitation.invitation_id.clone();
@@ -115,11 +120,11 @@ impl HomeServer {
                 self.request(recipient.domain().clone(), request, Origin::Outbox(id));
             }
         }
-        ok(&api::SendInvitationsResponse {})
+        Ok(Some(encoded(&api::SendInvitationsResponse {})))
     }
 
     /// Stores an invitation for a device here, once.
-    pub(super) fn deliver(&mut self, invitation: types::SealedInvitation) {
+    pub(super) fn deliver(&mut self, invitation: &types::SealedInvitation) {
         let Ok(recipient) = DeviceUri::parse(&invitation.recipient) else { return };
         let waiting = self.disk.invitations.entry(recipient.clone()).or_default();
         if waiting.iter().any(|known| known.invitation_id == invitation.invitation_id) {
@@ -138,7 +143,7 @@ impl HomeServer {
         self.out.push_back(Action::Item { stream, body });
     }
 
-    pub(super) fn receive(&mut self, stream: StreamKey, caller: &disk::Device, body: Bytes) {
+    pub(super) fn receive(&mut self, stream: StreamKey, caller: &disk::Device, body: &[u8]) {
         let only_waiting = api::ReceiveRequest::decode(body).is_ok_and(|request| request.only_waiting);
         for invitation in self.disk.invitations.get(&caller.uri).cloned().unwrap_or_default() {
             self.hand_out(stream, invitation);
@@ -155,6 +160,6 @@ impl HomeServer {
         if let Some(waiting) = self.disk.invitations.get_mut(&caller.uri) {
             waiting.retain(|known| !request.invitation_ids.contains(&known.invitation_id));
         }
-        ok(&api::AcknowledgeResponse {})
+        Ok(Some(encoded(&api::AcknowledgeResponse {})))
     }
 }

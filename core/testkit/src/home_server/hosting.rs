@@ -44,8 +44,8 @@ pub(crate) struct Seat {
 }
 
 impl Seat {
-    pub(crate) fn new(hub: Hub) -> Self {
-        Self { hub, house: House::default(), outlets: Vec::new(), origins: BTreeMap::new(), tickets: 0 }
+    pub(crate) const fn new(hub: Hub, own: Domain) -> Self {
+        Self { hub, house: House::new(own), outlets: Vec::new(), origins: BTreeMap::new(), tickets: 0 }
     }
 
     /// From what is stored.
@@ -55,7 +55,8 @@ impl Seat {
             .last_key_value()
             .map(|(number, session)| (*number, session.chain.clone(), session.log.entries()));
         let stored = Stored { record: hosted.record.clone(), session, changes: hosted.changes.clone() };
-        Self::new(Hub::restore(stored, signer, now).expect("what was stored folds"))
+        let own = signer.domain.clone();
+        Self::new(Hub::restore(stored, signer, now).expect("what was stored folds"), own)
     }
 
     /// Gives an input to the machine; a refusal is told at once.
@@ -96,11 +97,12 @@ impl HomeServer {
         let id = record.id();
         let hosted = Hosted { record, sessions: BTreeMap::new(), changes: Vec::new() };
         self.disk.hosted.entry(id).or_insert(hosted);
-        self.live.hubs.entry(id).or_insert_with(|| Seat::new(hub));
+        let own = self.domain().clone();
+        self.live.hubs.entry(id).or_insert_with(|| Seat::new(hub, own));
     }
 
     /// Hands an input to a meeting's hub and does what follows.
-    pub(super) fn to_hub(
+    pub(super) fn at_hub(
         &mut self,
         now: Time,
         meeting: MeetingId,
@@ -175,9 +177,11 @@ impl HomeServer {
                 }
             }
             Output::Ask { session, device, ask } => {
-                let Some(stored) = hosted.sessions.get(&session) else { return };
+                let (Some(stored), Some(room)) = (hosted.sessions.get(&session), seat.hub.room()) else {
+                    return;
+                };
                 if *device.domain() == domain {
-                    seat.house.ask(&stored.log, &device, ask, &mut self.out);
+                    seat.house.ask(room, &stored.log, &device, ask, &mut self.out);
                 } else {
                     let item = MirrorItem::Ask { device: device.clone(), ask };
                     tell(&seat.outlets, |peer| peer == device.domain(), &item, &mut self.out);

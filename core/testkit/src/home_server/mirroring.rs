@@ -22,6 +22,7 @@ use super::{
     house::{House, WatchOrder},
     peer::{self, MirrorItem},
 };
+use crate::client::CallKey;
 
 /// How long to wait before a mirror stream is opened again.
 const RETRY: Duration = Duration::from_millis(500);
@@ -42,8 +43,8 @@ pub(crate) struct Seat {
 pub(crate) type Place = (Domain, MeetingId);
 
 impl Seat {
-    fn new(follower: Follower) -> Self {
-        Self { follower, house: House::default(), stream: None, retry_at: None, gone: false }
+    const fn new(follower: Follower, own: Domain) -> Self {
+        Self { follower, house: House::new(own), stream: None, retry_at: None, gone: false }
     }
 
     /// From what is stored.
@@ -58,7 +59,7 @@ impl Seat {
         let head = session.log.0.iter().rev().find_map(|stored| stored.head.clone());
         let (record, entries) = (Arc::new(mirrored.record.clone()), session.log.entries());
         let follower = Follower::restore(record, chain, number, signer.clone(), &entries, head);
-        Some(Self::new(follower.expect("what was stored folds")))
+        Some(Self::new(follower.expect("what was stored folds"), signer.domain.clone()))
     }
 }
 
@@ -67,7 +68,7 @@ impl HomeServer {
     pub(super) fn watch_mirror(&mut self, now: Time, place: &Place, order: WatchOrder) {
         let stream = order.key;
         if let Some(seat) = self.live.mirrors.get_mut(place)
-            && seat.follower.room().session() >= order.session
+            && seat.follower.room().session() >= order.order.session
         {
             if seat.follower.has_stopped() {
                 let error = Some(api_error(ErrorReason::LogBroken));
@@ -79,7 +80,7 @@ impl HomeServer {
             let session = self.disk.mirrored.get(place).and_then(|m| m.sessions.get(&room.session()));
             let Some(session) = session else { return };
             seat.house.watch(room, &session.log, order, now, &mut self.out);
-            self.follow_again(now, place);
+            self.follow_again(place);
             return;
         }
         let (hub, meeting) = place.clone();
@@ -98,28 +99,61 @@ impl HomeServer {
         order: WatchOrder,
         meeting: &api::LookUpMeetingResponse,
     ) {
-        let number = SessionNumber(meeting.session);
-        let known = self.live.mirrors.get(place).map(|seat| seat.follower.room().session());
-        if number != order.session || known == Some(number) {
-            if known.is_some_and(|known| known >= order.session) {
-                return self.watch_mirror(now, place, order);
+        match self.start_mirror(now, place, order.order.session, meeting) {
+            Ok(()) => self.watch_mirror(now, place, order),
+            Err(reason) => {
+                self.out.push_back(Action::End { stream: order.key, error: Some(api_error(reason)) });
             }
-            let error = Some(api_error(ErrorReason::NotFound));
-            return self.out.push_back(Action::End { stream: order.key, error });
         }
-        let Some((record, chain)) = self.verified(now, place, meeting) else {
-            let error = Some(api_error(ErrorReason::LogBroken));
-            return self.out.push_back(Action::End { stream: order.key, error });
-        };
+    }
+
+    /// A Join of an own device is in a hub's log: whether it enters is for this server to see, whatever the device does.
+    pub(super) fn joined_elsewhere(
+        &mut self,
+        call: CallKey,
+        place: Place,
+        session: SessionNumber,
+        logged: peer::Answer,
+    ) {
+        if let Some(seat) = self.live.mirrors.get_mut(&place)
+            && seat.follower.room().session() >= session
+        {
+            seat.gone = false;
+            self.follow_again(&place);
+            return self.answer(Origin::Device(call), Ok(logged));
+        }
+        let (hub, meeting) = place.clone();
+        let origin = Origin::Follow(call, place, session, Box::new(logged));
+        self.request(hub, peer::Request::LookUpMeeting(meeting), origin);
+    }
+
+    /// Begins to mirror a session, if it is not mirrored yet.
+    pub(super) fn start_mirror(
+        &mut self,
+        now: Time,
+        place: &Place,
+        session: SessionNumber,
+        meeting: &api::LookUpMeetingResponse,
+    ) -> Result<(), ErrorReason> {
+        let known = self.live.mirrors.get(place).map(|seat| seat.follower.room().session());
+        if known.is_some_and(|known| known >= session) {
+            return Ok(());
+        }
+        let number = SessionNumber(meeting.session);
+        if number != session {
+            return Err(ErrorReason::NotFound);
+        }
+        let (record, chain) = self.verified(now, place, meeting).ok_or(ErrorReason::LogBroken)?;
         let follower = Follower::new(Arc::new(record.clone()), chain.clone(), number, self.signer.clone());
         let mirrored = self.disk.mirrored.entry(place.clone());
         let mirrored =
             mirrored.or_insert_with(|| Mirrored { record, sessions: std::collections::BTreeMap::new() });
         mirrored.sessions.insert(number, Session { chain: chain.signed(), log: super::Log::default() });
-        if let Some(mut old) = self.live.mirrors.insert(place.clone(), Seat::new(follower)) {
+        let seat = Seat::new(follower, self.domain().clone());
+        if let Some(mut old) = self.live.mirrors.insert(place.clone(), seat) {
             old.house.cut_all(None, &mut self.out);
         }
-        self.watch_mirror(now, place, order);
+        Ok(())
     }
 
     fn verified(
@@ -138,7 +172,7 @@ impl HomeServer {
     }
 
     /// Opens the mirror stream, if it is not open.
-    pub(super) fn follow_again(&mut self, _now: Time, place: &Place) {
+    pub(super) fn follow_again(&mut self, place: &Place) {
         let stream = self.disk.number();
         let Some(seat) = self.live.mirrors.get_mut(place) else { return };
         if seat.stream.is_some() || seat.gone || seat.follower.has_stopped() {
@@ -170,7 +204,7 @@ impl HomeServer {
             }
             MirrorItem::Ask { device, ask } => {
                 let Some(stored) = stored else { return };
-                seat.house.ask(&stored.log, &device, ask, &mut self.out);
+                seat.house.ask(seat.follower.room(), &stored.log, &device, ask, &mut self.out);
             }
             MirrorItem::RefusedAttempt(attempt) => {
                 let Some(stored) = stored else { return };
@@ -240,7 +274,7 @@ impl HomeServer {
         for place in self.live.mirrors.keys().cloned().collect::<Vec<_>>() {
             let Some(seat) = self.live.mirrors.get_mut(&place) else { continue };
             if seat.retry_at.is_some_and(|at| at <= now) {
-                self.follow_again(now, &place);
+                self.follow_again(&place);
             }
             let Some(seat) = self.live.mirrors.get_mut(&place) else { continue };
             let session = seat.follower.room().session();
@@ -250,8 +284,8 @@ impl HomeServer {
             if seat.gone || seat.follower.has_stopped() {
                 continue;
             }
-            let (domain, room) = (&self.signer.domain, seat.follower.room());
-            let late = seat.house.missing(domain, room, &stored.log, now, &mut self.out);
+            let room = seat.follower.room();
+            let late = seat.house.missing(room, &stored.log, now, &mut self.out);
             for device in late {
                 let withdraw = self.withdraw(now, place.1, session, &device);
                 let request = peer::Request::Withdraw { meeting: place.1, withdraw };

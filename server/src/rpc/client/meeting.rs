@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use conclave_core::{
     identity::address::{DeviceUri, Domain, UserAddress},
     ids::{Epoch, KeyPackageRef, MeetingId, SessionNumber},
-    meeting::{log::Kind, submission::Submission},
+    meeting::{log::Kind, submission::Submission, watch::Order},
 };
 use conclave_proto::{
     client::v1::{
@@ -207,13 +207,9 @@ impl MeetingService for Meetings {
         };
         let (outlet, items) = mpsc::channel(WAITING);
         let session = SessionNumber(request.session);
-        let order = WatchOrder {
-            device: caller.device.clone(),
-            session,
-            next_sequence: request.next_sequence,
-            key_package_ref,
-            outlet,
-        };
+        let device = caller.device.clone();
+        let order = Order { device, session, next_sequence: request.next_sequence, key_package_ref };
+        let order = WatchOrder { order, outlet };
         let handed_in = async {
             if self.is_here(&named) {
                 self.registry.hub(&named.id).await?.tell(hub::Order::Watch(order)).await

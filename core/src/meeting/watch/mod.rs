@@ -1,0 +1,13 @@
+//! What a home server tells its own devices of one session: which entries, how their Joins stand, what is asked of them.
+//!
+//! The same at hub and follower. It reads the room and decides nothing; whoever drives it fetches entries and carries messages.
+
+mod house;
+mod item;
+mod reader;
+
+pub use self::{
+    house::{ABSENCE, House, NotHere, Opened, Order, Told, UNSEEN},
+    item::{Logged, Tidings, batch},
+    reader::{Note, Reader, Step, What},
+};

@@ -1,0 +1,93 @@
+//! What people and dishonest servers do.
+
+use std::time::Duration;
+
+use conclave_core::{
+    device::{
+        Error,
+        command::{Command, MeetingAddress, RequestId},
+        event::Done,
+    },
+    identity::address::Domain,
+};
+use conclave_proto::{client::v1 as api, types::v1::ErrorReason};
+use rand_core::Rng as _;
+
+use super::Federation;
+use crate::{
+    client::{Client, ClientId},
+    home_server::HandedIn,
+};
+
+impl Federation {
+    /// A new device whose user has an account; it signs in.
+    ///
+    /// # Panics
+    /// If it cannot.
+    pub fn sign_in(&mut self, user: &str, domain: &str) -> ClientId {
+        let password = format!("{user}'s password");
+        self.server_mut(domain).disk_mut().accounts.insert(user.to_owned(), password.clone());
+        let mut seed = [0; 32];
+        self.rng.fill_bytes(&mut seed);
+        let id = ClientId(self.clients.len());
+        self.clients.push(Client::new(id, Domain::parse(domain).expect("a domain"), seed));
+        // However bad the network is, a person tries again.
+        for _ in 0..50 {
+            let command = Command::SignIn {
+                user: user.to_owned(),
+                password: password.clone().into(),
+                label: user.to_owned(),
+            };
+            let request = self.command(id, command);
+            self.run_until(Duration::from_secs(5), |federation| federation.result(id, request).is_some());
+            if matches!(self.result(id, request), Some(Ok(_))) {
+                return id;
+            }
+        }
+        panic!("{user} cannot sign in at {domain}");
+    }
+
+    /// A server hands something in at a hub, past the network: what a dishonest one does.
+    pub fn hand_in(
+        &mut self,
+        from: &str,
+        meeting: &MeetingAddress,
+        item: HandedIn,
+    ) -> Result<u64, ErrorReason> {
+        let (now, from) = (self.now, Domain::parse(from).expect("a domain"));
+        let hub = self.servers.get_mut(&meeting.hub).expect("a server");
+        let handed_in = hub.handed_in(now, &from, meeting.id, item);
+        self.drain(&meeting.hub);
+        handed_in
+    }
+
+    /// A dishonest hub shows its own devices something that its log does not have.
+    pub fn slip_in(&mut self, hub: &str, meeting: &MeetingAddress, item: &api::watch_response::Item) {
+        self.server_mut(hub).slip_in(&meeting.id, item);
+        self.drain(&meeting.hub);
+    }
+
+    /// A person asks for something.
+    pub fn command(&mut self, id: ClientId, command: Command) -> RequestId {
+        let (request, actions) = self.clients[id.0].command(self.now, command);
+        self.act(actions);
+        request
+    }
+
+    /// A person asks for something and waits for its end.
+    ///
+    /// # Panics
+    /// If it does not end within a minute of virtual time.
+    pub fn ask(&mut self, id: ClientId, command: Command) -> Result<Done, Error> {
+        let text = format!("{command:?}");
+        let request = self.command(id, command);
+        let ended = self.run_until(Duration::from_mins(1), |it| it.result(id, request).is_some());
+        assert!(ended, "no end of {text}");
+        self.clients[id.0].done.remove(&request).expect("an end")
+    }
+
+    /// How a command ended.
+    pub fn result(&self, id: ClientId, request: RequestId) -> Option<&Result<Done, Error>> {
+        self.clients[id.0].done.get(&request)
+    }
+}
