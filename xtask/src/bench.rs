@@ -12,7 +12,7 @@ use crate::{
 /// What `bench` takes.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// federation, join or rest.
+    /// federation, media, join or rest.
     name: String,
     /// Writes the rows as JSON.
     #[arg(long, value_name = "FILE")]
@@ -35,6 +35,8 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<bool> 
         .arg(programs.join("conclave"))
         .arg("--load")
         .arg(programs.join("conclave-load"))
+        .arg("--media-load")
+        .arg(programs.join("conclave-media-load"))
         .arg("--media")
         .arg(workspace.root.join("interop-tests/media"))
         .arg("--state")

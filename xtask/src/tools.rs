@@ -90,7 +90,9 @@ fn apt(arguments: &[&str], packages: &[&str]) -> Command {
     if !root {
         command.args(["-n", "apt-get"]);
     }
-    command.env("DEBIAN_FRONTEND", "noninteractive").args(arguments).args(packages);
+    // Another installation may be running: wait for it.
+    let patience = ["-o", "DPkg::Lock::Timeout=600"];
+    command.env("DEBIAN_FRONTEND", "noninteractive").args(patience).args(arguments).args(packages);
     command
 }
 

@@ -10,7 +10,6 @@ mod grpc;
 mod mallory;
 mod organisation;
 mod person;
-mod plot;
 mod process;
 mod scene;
 mod seized;
@@ -35,7 +34,7 @@ struct Arguments {
 enum Command {
     /// Starts two organisations and waits for Ctrl-C.
     Demo(Built),
-    /// Measures: federation, join or rest.
+    /// Measures: federation, media, join or rest.
     Bench(Measure),
     /// Shows the claims and prints claim, evidence and verdict.
     Check(Check),
@@ -65,13 +64,16 @@ struct Measure {
     /// `conclave-load`.
     #[arg(long, value_name = "FILE")]
     load: PathBuf,
+    /// `conclave-media-load`.
+    #[arg(long, value_name = "FILE")]
+    media_load: PathBuf,
     /// The folder of the clips.
     #[arg(long, value_name = "DIR")]
     media: PathBuf,
     /// Writes the rows as JSON.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// federation, join or rest.
+    /// federation, media, join or rest.
     name: String,
 }
 
@@ -104,7 +106,8 @@ fn main() -> ExitCode {
         Command::Bench(measure) => {
             let built = &measure.built;
             let (server, client, state) = (&built.server, &built.client, &built.state);
-            let bench = bench::Bench { server, client, load: &measure.load, media: &measure.media, state };
+            let (load, media_load, media) = (&measure.load, &measure.media_load, &measure.media);
+            let bench = bench::Bench { server, client, load, media_load, media, state };
             bench::run(&bench, &measure.name, measure.json.as_deref())
         }
     };
