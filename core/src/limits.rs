@@ -106,6 +106,10 @@ pub const TREE_BYTES: usize = 8 * 1024 * 1024;
 pub const TREE_NODES: usize = 2_047;
 /// Largest MLS application message, bytes.
 pub const PRIVATE_MESSAGE_BYTES: usize = 64 * 1024;
+/// By fewer messages than this, of one sender and epoch, may one of them come late.
+pub const MESSAGES_OUT_OF_ORDER: u32 = 64;
+/// Most messages of one sender and epoch that a member may have missed.
+pub const MESSAGES_MISSED: u32 = 10_000;
 /// Largest policy, bytes.
 pub const POLICY_BYTES: usize = 32 * 1024;
 /// Past epochs whose messages a member can still open.

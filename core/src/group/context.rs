@@ -112,7 +112,7 @@ pub(super) fn create_config(suite: Suite, policy: &[u8], now: Time) -> Result<Ml
         .build())
 }
 
-/// The log is ordered, so nothing arrives late; a device that was away may have missed many.
+/// The log is ordered, but submissions overtake each other on their way to it; a device that was away may have missed many.
 fn sender_ratchet() -> SenderRatchetConfiguration {
-    SenderRatchetConfiguration::new(5, 10_000)
+    SenderRatchetConfiguration::new(limits::MESSAGES_OUT_OF_ORDER, limits::MESSAGES_MISSED) // GRP-14
 }

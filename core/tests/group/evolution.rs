@@ -4,6 +4,7 @@ use conclave_core::{
     group::{CommitPlan, Error, decode::private_header},
     identity::address::UserKind,
     ids::Epoch,
+    limits,
 };
 use conclave_testkit::people::START;
 
@@ -174,4 +175,20 @@ fn what_was_staged_on_another_state_is_not_merged() {
     assert_eq!(room.tracker.merge(stale_server), Err(Error::Stale));
     assert_eq!(room.members[1].merge(stale_member), Err(Error::Stale));
     room.assert_one_view();
+}
+
+#[test]
+fn grp_14_a_late_message_opens_once() {
+    let mut room = Room::with(SUITES[0], &["bob"]);
+    let mut sealed: Vec<_> = (0..=limits::MESSAGES_OUT_OF_ORDER)
+        .map(|number| room.members[0].seal(&number.to_be_bytes()).unwrap())
+        .collect();
+    let last = sealed.pop().unwrap();
+    let bob = &mut room.members[1];
+    bob.open(&last).unwrap();
+    assert!(bob.open(&sealed[0]).is_err(), "one that comes later than that does not open");
+    for late in &sealed[1..] {
+        bob.open(late).unwrap();
+        assert!(bob.open(late).is_err(), "not a second time");
+    }
 }

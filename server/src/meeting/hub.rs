@@ -19,7 +19,9 @@ use conclave_core::{
 };
 use conclave_proto::{
     client::v1::{LookUpMeetingResponse, RefusedAttempt},
-    federation::v1::{MirrorAsk, MirrorBatch, MirrorRefusedAttempt, MirrorResponse, mirror_response::Item},
+    federation::v1::{
+        MirrorAsk, MirrorBatch, MirrorRefusal, MirrorRefusedAttempt, MirrorResponse, mirror_response::Item,
+    },
     types::v1::{DeviceSigned, ErrorReason, ServerSigned, Signed, WithdrawBasis},
 };
 use tokio::{
@@ -521,7 +523,10 @@ impl Task {
         let now = clock::now();
         let tip = room.tip().sequence.0;
         for mirror in self.mirrors.iter().filter(|mirror| !room.may_follow(&mirror.domain, now)) {
-            let _gone = mirror.notes.try_send(Note { after: tip, what: What::Last(None) }); // LOG-13
+            // LOG-13; told, so that the follower asks anew when one of its devices comes back.
+            let reason = ErrorReason::NotFound.as_str_name().to_owned();
+            let item = mirrored(self.meeting, session, Item::Refusal(MirrorRefusal { reason }));
+            let _gone = mirror.notes.try_send(Note { after: tip, what: What::Last(Some(item)) });
         }
         let last = entries.len().saturating_sub(1);
         let stored = entries.iter().enumerate().map(|(at, entry)| journal::Stored {

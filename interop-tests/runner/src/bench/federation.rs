@@ -1,6 +1,6 @@
 //! Chat from alice@north to bob@south, every entry synced at both servers before it is acknowledged.
 
-use std::process::Command;
+use std::{path::Path, process::Command};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;

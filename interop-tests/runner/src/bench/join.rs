@@ -1,6 +1,6 @@
 //! From pressing join to the first decrypted frame, across organisations.
 
-use std::fs;
+use std::{fs, path::Path};
 
 use anyhow::{Context, Result};
 

@@ -1,6 +1,6 @@
 //! A server that nobody uses.
 
-use std::{thread, time::Duration};
+use std::{path::Path, thread, time::Duration};
 
 use anyhow::Result;
 
