@@ -36,13 +36,16 @@ struct Bar<'a> {
     value: f64,
     unit: &'a str,
     aim: Option<f64>,
+    /// The aim in words.
+    wanted: String,
     ok: bool,
 }
 
 impl<'a> Bar<'a> {
     fn of(row: &'a Evidence) -> Option<Self> {
         let aim = row.aim.rsplit(' ').next().and_then(|aim| aim.parse().ok());
-        Some(Self { id: &row.id, value: row.value.as_f64()?, unit: row.unit, aim, ok: row.ok })
+        let wanted = row.aim.replace("<=", "\u{2264}").replace(">=", "\u{2265}");
+        Some(Self { id: &row.id, value: row.value.as_f64()?, unit: row.unit, aim, wanted, ok: row.ok })
     }
 
     fn draw(&self, svg: &mut String, top: f64, scale: f64) {
@@ -67,7 +70,7 @@ impl<'a> Bar<'a> {
                 top + 24.0
             );
         }
-        let aim = self.aim.map(|aim| format!(" (aim {aim})")).unwrap_or_default();
+        let aim = if self.wanted.is_empty() { String::new() } else { format!(" (aim {})", self.wanted) };
         let _ = writeln!(svg, "<text x=\"{:.1}\" y=\"{text:.1}\">{value} {unit}{aim}</text>", end + 8.0);
     }
 }
