@@ -13,34 +13,24 @@ use conclave_core::{
     ids::SessionNumber,
     meeting::log::{Entry, Kind},
 };
-use conclave_proto::{
-    client::v1::{LogBatch, watch_response::Item},
-    types::v1::{self as types, EntryKind, ErrorReason},
-};
+use conclave_proto::types::v1::{self as types, ErrorReason};
 use conclave_testkit::{
     client::ClientId,
     forge::{Act, wrong_confirmation_tag},
-    home_server::HandedIn,
+    home_server::{HandedIn, rogue::Rogue},
     intruder::Intruder,
     invariants::{Spoken, check_agreement, check_chat},
     people::{Organisation, START},
     scenario::{DOMAINS, Scenario},
 };
 use prost::{Message as _, bytes::Bytes};
-use sha2::{Digest as _, Sha256};
 
 const FIRST: SessionNumber = SessionNumber(1);
 
 /// Alice at the hub and Bob at a follower, inside.
 fn two_inside() -> (Scenario, ClientId, ClientId) {
-    let mut scenario = Scenario::new(800, Suite::Classical);
+    let scenario = Scenario::two_inside(Suite::Classical);
     let (alice, bob) = (scenario.people[0], scenario.people[1]);
-    let meeting = scenario.meeting.clone();
-    scenario.federation.ask(alice, Command::Join(Door::Address(meeting.clone()))).unwrap();
-    scenario.federation.ask(alice, Command::Lobby { meeting, on: false }).unwrap();
-    scenario.federation.ask(bob, Command::Join(Door::Link(scenario.link.clone()))).unwrap();
-    scenario.run_for(Duration::from_secs(5)).unwrap();
-    scenario.check_end().unwrap();
     (scenario, alice, bob)
 }
 
@@ -213,24 +203,9 @@ fn c7_a_device_refuses_a_ghost_that_its_server_lets_through_and_says_so() {
         Err(ErrorReason::ForbiddenCommit),
         "an honest hub refuses it"
     );
-    let last = entries(&scenario).pop().unwrap();
-    let content = Bytes::from(signed.encode_to_vec());
-    let mut header = types::EntryHeader::decode(last.to_wire().header).unwrap();
-    header.sequence += 1;
-    header.previous_hash = last.hash().as_bytes().to_vec().into();
-    header.time_ms = now.as_ms();
-    header.epoch = scenario.federation.diary(alice, &meeting).epoch().unwrap().0;
-    header.kind = EntryKind::Commit.into();
-    header.submission_id = types::Submission::decode(signed.payload.clone()).unwrap().submission_id;
-    header.author_domain = DOMAINS[0].into();
-    header.content_hash = Sha256::digest(&content).to_vec().into();
-    let entry = types::Entry { header: header.encode_to_vec().into(), content, attachment: Bytes::new() };
-    let hub = scenario.federation.server(DOMAINS[0]).hub(&meeting.id).unwrap();
-    let head = hub.sign_head(&Entry::parse(&entry).unwrap());
-    let item = Item::Batch(LogBatch { entries: vec![entry], head: Some(head) });
     let before = scenario.federation.diary(alice, &meeting).devices();
     let epoch = scenario.federation.diary(alice, &meeting).epoch();
-    scenario.federation.slip_in(DOMAINS[0], &meeting, &item);
+    scenario.federation.show_rogue(&meeting, Rogue::submission(&signed, Bytes::new()));
     scenario.federation.run_for(Duration::from_secs(1));
     let diary = scenario.federation.diary(alice, &meeting);
     assert_eq!((diary.devices(), diary.epoch()), (before, epoch), "no ghost, no new keys");

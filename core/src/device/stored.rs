@@ -1,4 +1,4 @@
-//! What a device keeps in its profile. All of it is secret; no key of a session is ever among it.
+//! What a device keeps in its profile. All of it is secret; nothing of a session is ever among it (spec: DEV-01).
 
 use conclave_proto::types::v1 as types;
 use prost::bytes::Bytes;

@@ -73,6 +73,10 @@ impl Envelope {
         let tag = message.confirmation_tag().ok_or(Error::Malformed("commit: no confirmation tag"))?;
         Ok(Self { committer: LeafIndex(committer.u32()), confirmation_tag: tag_bytes(tag)? })
     }
+
+    pub(super) fn confirmation_tag(&self) -> &[u8] {
+        &self.confirmation_tag
+    }
 }
 
 /// Takes a staged commit apart and checks it; used alike by members and by servers.

@@ -98,6 +98,9 @@ pub enum Error {
     /// For another group.
     #[error("for another group")]
     WrongGroup,
+    /// The commit in the log starts another epoch than the Welcome opened.
+    #[error("the commit in the log and the Welcome do not lead to the same epoch")]
+    Forked,
     /// For another epoch.
     #[error("for epoch {} while the group is in epoch {}", .message.0, .group.0)]
     WrongEpoch {

@@ -162,6 +162,18 @@ impl Member {
         }
     }
 
+    /// Whether a commit (MLSMessage) starts the epoch that this member is in: for who entered by a Welcome (spec: DEV-05).
+    pub fn check_started_by(&self, handshake: &[u8]) -> Result<(), Error> {
+        let message = decode::handshake(handshake)?;
+        let before = Epoch(self.epoch().0.saturating_sub(1));
+        tracker::check_place(&message, self.group.group_id(), before)?;
+        if Envelope::of(&message)?.confirmation_tag() == self.confirmation_tag()? {
+            Ok(())
+        } else {
+            Err(Error::Forked)
+        }
+    }
+
     /// Enters the epoch that a staged commit starts.
     pub fn merge(&mut self, staged: Staged) -> Result<(), Error> {
         if staged.on != self.position()? {

@@ -197,7 +197,7 @@ const fn of_group(error: &group::Error) -> ErrorReason {
         | E::DuplicateKey
         | E::LeafTaken => ErrorReason::ForbiddenCommit,
         E::UnknownSuite(_) | E::WrongSuite => ErrorReason::Incompatible,
-        E::WrongGroup | E::WrongEpoch { .. } | E::Pending | E::Stale => ErrorReason::WrongEpoch,
+        E::WrongGroup | E::WrongEpoch { .. } | E::Forked | E::Pending | E::Stale => ErrorReason::WrongEpoch,
         E::Used => ErrorReason::Replayed,
         E::Removed => ErrorReason::NotEntitled,
         E::Bug { .. } => ErrorReason::Bug,

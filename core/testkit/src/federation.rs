@@ -2,6 +2,7 @@
 
 mod devices;
 mod faults;
+mod lies;
 mod peers;
 mod people;
 mod promise;
@@ -27,6 +28,7 @@ use prost::bytes::Bytes;
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng as _, SeedableRng as _};
 
+use self::lies::Lies;
 pub use self::promise::Promise;
 use crate::{
     client::{CallKey, Client, ClientId, Diary, StreamKey},
@@ -70,6 +72,7 @@ pub struct Federation {
     clients: Vec<Client>,
     calls: BTreeSet<CallKey>,
     streams: BTreeSet<StreamKey>,
+    lies: Lies,
     broken: BTreeSet<StreamKey>,
     requests: BTreeMap<(Domain, u64), Domain>,
     mirrors: BTreeMap<(Domain, u64), Domain>,
@@ -115,6 +118,7 @@ impl Federation {
             clients: Vec::new(),
             calls: BTreeSet::new(),
             streams: BTreeSet::new(),
+            lies: Lies::default(),
             broken: BTreeSet::new(),
             requests: BTreeMap::new(),
             mirrors: BTreeMap::new(),

@@ -11,6 +11,7 @@ mod mirroring;
 pub mod mutant;
 pub(crate) mod peer;
 mod peers;
+pub mod rogue;
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -29,10 +30,7 @@ use conclave_core::{
     },
     time::Time,
 };
-use conclave_proto::{
-    client::v1 as api,
-    types::v1::{ErrorReason, ServerSigned, Signed, Withdraw, WithdrawBasis},
-};
+use conclave_proto::types::v1::{ErrorReason, ServerSigned, Signed, Withdraw, WithdrawBasis};
 use prost::bytes::Bytes;
 
 use self::{
@@ -201,13 +199,6 @@ impl HomeServer {
     /// The room of a mirrored meeting, as it runs.
     pub fn mirror(&self, hub: &Domain, meeting: &MeetingId) -> Option<&Room> {
         self.live.mirrors.get(&(hub.clone(), *meeting)).map(|seat| seat.follower.room())
-    }
-
-    /// Shows its own devices in an own meeting something, whatever the log says: only a dishonest server does that.
-    pub(crate) fn slip_in(&mut self, meeting: &MeetingId, item: &api::watch_response::Item) {
-        if let Some(seat) = self.live.hubs.get(meeting) {
-            seat.house.slip_in(item, &mut self.out);
-        }
     }
 
     /// The next thing to do, oldest first.

@@ -136,7 +136,20 @@ impl Intruder {
         acts: Vec<Act>,
         damage: impl Fn(&[u8]) -> Vec<u8>,
     ) -> (types::Signed, Bytes) {
-        let annotations = types::CommitAnnotations::default().encode_to_vec();
+        self.annotated(meeting, session, now, acts, &types::CommitAnnotations::default(), damage)
+    }
+
+    /// The same, with annotations.
+    pub fn annotated(
+        &mut self,
+        meeting: &MeetingAddress,
+        session: SessionNumber,
+        now: Time,
+        acts: Vec<Act>,
+        annotations: &types::CommitAnnotations,
+        damage: impl Fn(&[u8]) -> Vec<u8>,
+    ) -> (types::Signed, Bytes) {
+        let annotations = annotations.encode_to_vec();
         let (handshake, welcome) = self.forger.commit(acts, annotations);
         let welcome = Bytes::from(welcome.unwrap_or_default());
         let welcome_hash =

@@ -34,9 +34,20 @@ impl Organisation {
     /// # Panics
     /// If the domain is not of its form.
     pub fn new(domain: &str) -> Self {
-        let name = domain;
-        let domain = Domain::parse(name).expect("a domain");
-        let (root, ca_key) = (key(&[name, "root"]), key(&[name, "ca"]));
+        Self::with_keys(domain, domain)
+    }
+
+    /// Somebody else who claims a domain, with keys of its own.
+    ///
+    /// # Panics
+    /// If the domain is not of its form.
+    pub fn impostor(domain: &str) -> Self {
+        Self::with_keys(domain, "impostor")
+    }
+
+    fn with_keys(domain: &str, from: &str) -> Self {
+        let domain = Domain::parse(domain).expect("a domain");
+        let (root, ca_key) = (key(&[from, "root"]), key(&[from, "ca"]));
         let certificate = issue_device_ca(&root, &domain, &ca_key.public(), [1; 16], START, CA_LIFETIME)
             .expect("a device CA certificate");
         let ca = DeviceCa::new(ca_key, certificate, &root.public(), &domain).expect("a device CA");

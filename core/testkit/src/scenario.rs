@@ -8,7 +8,7 @@ use conclave_core::{
         event::Done,
     },
     group::Suite,
-    meeting::link::Link,
+    meeting::{link::Link, log::Entry},
 };
 
 use crate::{
@@ -78,6 +78,45 @@ impl Scenario {
             history: Vec::new(),
             numbers: 0,
         }
+    }
+
+    /// A good network, with alice at the hub and bob at a follower inside, and no lobby.
+    ///
+    /// # Panics
+    /// If they cannot enter.
+    pub fn two_inside(suite: Suite) -> Self {
+        let mut scenario = Self::new(400, suite);
+        let (alice, bob) = (scenario.people[0], scenario.people[1]);
+        let meeting = scenario.meeting.clone();
+        let steps = [
+            (alice, Command::Join(Door::Address(meeting.clone()))),
+            (alice, Command::Lobby { meeting, on: false }),
+            (bob, Command::Join(Door::Link(scenario.link.clone()))),
+        ];
+        for (who, command) in steps {
+            scenario.federation.ask(who, command).expect("a good network");
+        }
+        scenario.run_for(Duration::from_secs(5)).expect("nothing is wrong");
+        scenario.check_end().expect("all agree");
+        scenario
+    }
+
+    /// Somebody asks to enter by the link, and is in.
+    ///
+    /// # Panics
+    /// If nobody lets it in.
+    pub fn enter(&mut self, who: ClientId) {
+        self.federation.ask(who, Command::Join(Door::Link(self.link.clone()))).expect("it enters");
+        self.run_for(Duration::from_secs(5)).expect("nothing is wrong");
+    }
+
+    /// The hub's log of the last session.
+    ///
+    /// # Panics
+    /// If there was none.
+    pub fn log(&self) -> Vec<Entry> {
+        let hosted = &self.federation.server(self.meeting.hub.as_str()).disk().hosted[&self.meeting.id];
+        hosted.sessions.last_key_value().expect("a session").1.log.entries()
     }
 
     /// Some time passes, and everything is checked at each step.

@@ -36,10 +36,10 @@ struct Judged {
 }
 
 impl Device {
-    /// A commit stands in the log.
+    /// A commit stands in the log: it is merged only if the rules allow it (spec: DEV-06).
     pub(super) fn commit(&mut self, now: Time, meeting: &MeetingAddress, entry: &Entry) -> Result<(), Error> {
         let Some(inside) = self.calls.get_mut(meeting).and_then(Call::inside) else { return Ok(()) };
-        if inside.stranded {
+        if inside.rejected.is_some() {
             return Ok(());
         }
         let (signed, submission) = view::read(entry)?;
@@ -119,11 +119,14 @@ impl Device {
             let epoch = crate::ids::Epoch(confirm.epoch);
             inside.unconfirmed.confirmed(epoch);
             inside.outgoing.confirmed(epoch);
+            if inside.rejected.as_ref().is_some_and(|rejected| rejected.stands_by(epoch)) {
+                self.others_went_on(meeting);
+            }
         }
         Ok(())
     }
 
-    /// The hub took commits back, as members asked.
+    /// The hub took commits back, as members asked (spec: DEV-12).
     pub(super) fn voided(&mut self, now: Time, meeting: &MeetingAddress, entry: &Entry) -> Result<(), Error> {
         let Some(inside) = self.calls.get_mut(meeting).and_then(Call::inside) else { return Ok(()) };
         let void = types::Void::decode(entry.content().clone())?;
@@ -131,8 +134,9 @@ impl Device {
         if !inside.asked_for(&void) {
             return Err(Error::HomeServer("the hub took a commit back that no member had rejected"));
         }
-        inside.stranded = false;
-        if let Some(before) = inside.unconfirmed.voided(Sequence(void.commit_sequence)) {
+        let first = Sequence(void.commit_sequence);
+        inside.rejected.take_if(|rejected| rejected.falls_with(first));
+        if let Some(before) = inside.unconfirmed.voided(first) {
             inside.give_way()?;
             inside.member.restore(&before.group)?;
             inside.view.go_back(before.view);
@@ -208,7 +212,7 @@ impl Inside {
         Ok(Change { effects, removed, added, policy_changed })
     }
 
-    /// Plans to say that this member entered the epoch; the nearest after the committer speaks first.
+    /// Plans to say that this member entered the epoch; the nearest after the committer speaks first (spec: DEV-10).
     pub(super) fn judge_aloud(
         &mut self,
         now: Time,
@@ -234,20 +238,6 @@ impl Inside {
         };
         self.unconfirmed.plan(now, u32::try_from(rank).unwrap_or(u32::MAX).min(20), confirm);
         Ok(())
-    }
-
-    /// Says at once that a commit cannot be followed, and waits for the hub to take it back.
-    fn reject(&mut self, now: Time, entry: &Entry, submission: &Submission) {
-        self.stranded = true;
-        let confirm = types::Confirm {
-            group_id: self.member.group_id().map(|id| super::id_bytes(id.as_bytes())).unwrap_or_default(),
-            epoch: entry.header().epoch.0.saturating_add(1),
-            accepted: false,
-            confirmation_tag: prost::bytes::Bytes::new(),
-            commit_sequence: entry.sequence().0,
-        };
-        tracing::warn!(by = %submission.device.domain(), "rejecting a commit");
-        self.unconfirmed.plan(now, 0, confirm);
     }
 
     /// Whether a member's signed rejection is among the reasons of a Void.

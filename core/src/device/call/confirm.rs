@@ -15,6 +15,11 @@ use crate::{
 /// How much later each member further from the committer says its word, so that not all speak at once.
 const STEP: Duration = Duration::from_millis(150);
 
+/// How long after a rejection it is said again, if nothing has come of it; doubled up to [`REPEAT_MOST`].
+const REPEAT_FIRST: Duration = Duration::from_secs(4);
+/// How long between rejections at most.
+const REPEAT_MOST: Duration = Duration::from_secs(32);
+
 /// This member as it was before a commit.
 pub(in crate::device) struct Before {
     pub(super) group: Snapshot,
@@ -29,9 +34,11 @@ struct Open {
 }
 
 /// A word on an epoch that is not said yet.
-pub(in crate::device) struct Word {
-    pub(super) due: Time,
-    pub(super) confirm: types::Confirm,
+struct Word {
+    due: Time,
+    confirm: types::Confirm,
+    /// When to say it again; a hub that crashed has forgotten it (spec: DEV-07).
+    again: Option<Duration>,
 }
 
 /// The unconfirmed epochs, oldest first, and the words to say.
@@ -62,7 +69,8 @@ impl Unconfirmed {
 
     /// Says a word later, the later the further the member is from the committer.
     pub(super) fn plan(&mut self, now: Time, rank: u32, confirm: types::Confirm) {
-        self.words.push(Word { due: now + STEP * rank, confirm });
+        let again = (!confirm.accepted).then_some(REPEAT_FIRST);
+        self.words.push(Word { due: now + STEP * rank, confirm, again });
     }
 
     /// Whether an epoch may yet be void.
@@ -80,11 +88,56 @@ impl Unconfirmed {
         let (due, later) = self.words.drain(..).partition(|word| word.due <= now);
         self.words = later;
         let due: Vec<Word> = due;
+        let again = due.iter().filter_map(|word| {
+            let (wait, confirm) = (word.again?, word.confirm.clone());
+            Some(Word { due: now + wait, confirm, again: Some((wait * 2).min(REPEAT_MOST)) })
+        });
+        self.words.extend(again);
         due.into_iter().map(|word| word.confirm).collect()
     }
 
     /// When the next word is due.
     pub(super) fn deadline(&self) -> Option<Time> {
         self.words.iter().map(|word| word.due).min()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn word(accepted: bool) -> types::Confirm {
+        types::Confirm { epoch: 3, commit_sequence: 9, accepted, ..types::Confirm::default() }
+    }
+
+    #[test]
+    fn dev_07_a_rejection_is_repeated_ever_more_slowly_until_its_epoch_is_decided() {
+        for decide in [
+            |all: &mut Unconfirmed| all.confirmed(Epoch(3)),
+            |all: &mut Unconfirmed| {
+                all.voided(Sequence(9));
+            },
+        ] {
+            let mut all = Unconfirmed::default();
+            let start = Time::from_ms(1_000_000);
+            all.plan(start, 0, word(false));
+            let mut said = Vec::new();
+            for second in 0..120 {
+                let now = start + Duration::from_secs(second);
+                said.extend(all.take_due(now).iter().map(|_| second));
+            }
+            assert_eq!(said, [0, 4, 12, 28, 60, 92]);
+            decide(&mut all);
+            assert_eq!(all.deadline(), None);
+        }
+    }
+
+    #[test]
+    fn a_confirmation_is_said_once() {
+        let mut all = Unconfirmed::default();
+        all.plan(Time::from_ms(0), 2, word(true));
+        assert!(all.take_due(Time::from_ms(299)).is_empty());
+        assert_eq!(all.take_due(Time::from_ms(300)), [word(true)]);
+        assert_eq!(all.deadline(), None);
     }
 }

@@ -71,7 +71,7 @@ impl Device {
         }
     }
 
-    /// The record and the policies came: check them, then ask to enter.
+    /// The record and the policies came: check them, then ask to enter (spec: DEV-02).
     pub(in crate::device) fn meeting_found(
         &mut self,
         now: Time,
@@ -335,7 +335,7 @@ impl Device {
         }
     }
 
-    /// With the tree there, opens the Welcome and verifies everybody.
+    /// With the tree there, opens the Welcome and verifies everybody (spec: DEV-04).
     pub(super) fn open_welcome(&mut self, now: Time, meeting: &MeetingAddress) -> Result<(), Error> {
         let Some(Stage::Fetching(fetching)) = self.calls.get_mut(meeting).map(|call| &mut call.stage) else {
             return Ok(());
@@ -345,8 +345,17 @@ impl Device {
         }
         if fetching.member.is_none() {
             let welcome = &fetching.entered.entry.as_ref().ok_or(Error::Malformed)?.attachment;
-            fetching.member = Some(fetching.joiner.enter(welcome, &fetching.tree)?);
+            let member = fetching.joiner.enter(welcome, &fetching.tree)?;
+            let checked = fetching.check_entry(&member);
+            fetching.member = Some(member);
+            if let Err(error) = checked {
+                self.reject_entry(now, meeting);
+                return Err(error);
+            }
         }
+        let Some(Stage::Fetching(fetching)) = self.calls.get_mut(meeting).map(|call| &mut call.stage) else {
+            return Ok(());
+        };
         for leaf in fetching.member.iter().flat_map(Member::roster) {
             // Later expiry removes nobody: only who certified each member counts here.
             self.pins.verify_device_ignoring_time(&leaf.chain)?;

@@ -123,10 +123,18 @@ impl Device {
         inside.tip.check_next(entry)?;
         match entry.header().kind {
             Kind::Commit => self.commit(now, meeting, entry)?,
+            Kind::Confirm if self.is_by_nobody(meeting, entry)? => {}
             Kind::Confirm => self.confirmed(meeting, entry)?,
             Kind::Void => self.voided(now, meeting, entry)?,
             Kind::Message => self.message(meeting, entry),
-            Kind::Join | Kind::Admit | Kind::Leave | Kind::Withdraw => self.note(meeting, entry)?,
+            Kind::Join | Kind::Admit | Kind::Leave | Kind::Withdraw => match self.note(meeting, entry) {
+                Err(Error::UnknownDomain(domain)) => return Err(Error::UnknownDomain(domain)),
+                // What follows from a change that was refused here cannot be judged here.
+                Err(error) if self.has_rejected(meeting) => {
+                    tracing::debug!(%error, "an entry after a rejected commit");
+                }
+                noted => noted?,
+            },
             // LOG-05: hashed with the rest, never acted on.
             Kind::Unknown(_) => {}
         }
@@ -134,6 +142,13 @@ impl Device {
             inside.tip = Tip::of(entry);
         }
         Ok(())
+    }
+
+    /// Whether a rejected commit may have added its author, whom this device does not know.
+    fn is_by_nobody(&mut self, meeting: &MeetingAddress, entry: &Entry) -> Result<bool, Error> {
+        let (_, submission) = view::read(entry)?;
+        let Some(inside) = self.calls.get_mut(meeting).and_then(Call::inside) else { return Ok(true) };
+        Ok(inside.rejected.is_some() && inside.view.key_of(&submission.device).is_none())
     }
 
     /// Somebody asks to enter, is let in, or goes.

@@ -12,6 +12,7 @@ mod confirm;
 mod enter;
 mod follow;
 mod message;
+mod reject;
 mod submit;
 mod tell;
 mod view;
@@ -28,6 +29,7 @@ use self::{
     change::{Committing, Wanted},
     confirm::Unconfirmed,
     message::Outgoing,
+    reject::Rejected,
     submit::Unsent,
     view::MemberView,
 };
@@ -133,8 +135,8 @@ pub(super) struct Inside {
     pub(super) tracks: Vec<types::Track>,
     /// Messages that were told already.
     pub(super) seen: BTreeSet<(DeviceUri, Bytes)>,
-    /// Whether this member rejected a commit and waits for the hub to take it back.
-    pub(super) stranded: bool,
+    /// The commit that this member rejected, while it waits for the hub to take it back.
+    pub(super) rejected: Option<Rejected>,
 }
 
 impl Inside {
@@ -151,7 +153,7 @@ impl Inside {
             waiting: BTreeMap::new(),
             tracks: Vec::new(),
             seen: BTreeSet::new(),
-            stranded: false,
+            rejected: None,
         }
     }
 
@@ -187,6 +189,10 @@ impl Call {
         self.retry.into_iter().chain(confirm).min()
     }
 
+    fn is_rejecting(&self, commit: Sequence) -> bool {
+        self.unsent.values().any(|unsent| unsent.rejects(commit))
+    }
+
     pub(super) fn inside(&mut self) -> Option<&mut Inside> {
         match &mut self.stage {
             Stage::Inside(inside) => Some(inside),
@@ -194,7 +200,7 @@ impl Call {
         }
     }
 
-    /// Notes that something failed for want of a connection.
+    /// Notes that something failed for want of a connection (spec: DEV-13).
     fn back_off(&mut self, now: Time) {
         self.retry.get_or_insert(now + self.patience);
         self.patience = (self.patience * 2).min(RETRY_MOST);

@@ -14,7 +14,7 @@ use crate::{
         path,
     },
     identity::signed::{self, Label},
-    ids::{Epoch, SessionNumber, SubmissionId},
+    ids::{Epoch, Sequence, SessionNumber, SubmissionId},
     time::Time,
 };
 
@@ -24,6 +24,8 @@ pub(in crate::device) enum Purpose {
     Join,
     Commit,
     Confirm,
+    /// Of this commit.
+    Reject(Sequence),
     Message,
     Leave,
     Admit(RequestId),
@@ -92,7 +94,7 @@ impl Device {
         call.connected();
         match unsent.purpose {
             // The log itself tells how these went on.
-            Purpose::Commit | Purpose::Confirm => {}
+            Purpose::Commit | Purpose::Confirm | Purpose::Reject(_) => {}
             Purpose::Join => self.join_logged(meeting),
             Purpose::Message => self.said(now, meeting, id),
             Purpose::Leave => self.over(meeting, crate::device::event::Over::Left),
@@ -122,6 +124,7 @@ impl Device {
             Purpose::Join => self.join_refused(now, meeting, error),
             Purpose::Commit => self.commit_refused(meeting, id, error),
             Purpose::Confirm => tracing::debug!(reason = ?error.reason, "a confirmation was not wanted"),
+            Purpose::Reject(commit) => self.rejection_refused(meeting, commit),
             Purpose::Message => self.message_refused(now, meeting, id, error),
             Purpose::Leave => self.over(meeting, crate::device::event::Over::Left),
             Purpose::Admit(request) => self.done(request, Err(Error::Api(error))),
@@ -191,15 +194,7 @@ impl Device {
         let Some(inside) = self.calls.get_mut(meeting).and_then(Call::inside) else { return };
         let session = inside.known.session;
         for confirm in inside.unconfirmed.take_due(now) {
-            let draft = Draft {
-                purpose: Purpose::Confirm,
-                kind: types::EntryKind::Confirm,
-                content: confirm.encode_to_vec().into(),
-                attachment: Bytes::new(),
-            };
-            if let Err(error) = self.submit(now, meeting, session, draft) {
-                tracing::debug!(%error, "a confirmation could not be said");
-            }
+            self.say_word(now, meeting, session, &confirm);
         }
     }
 
@@ -213,6 +208,10 @@ impl Device {
 }
 
 impl Unsent {
+    pub(super) fn rejects(&self, commit: Sequence) -> bool {
+        matches!(self.purpose, Purpose::Reject(of) if of == commit)
+    }
+
     fn send(&mut self, out: &mut Outbox, meeting: &MeetingAddress, id: SubmissionId) {
         self.flying = true;
         out.call(

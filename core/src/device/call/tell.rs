@@ -67,6 +67,7 @@ impl Device {
 }
 
 impl Inside {
+    /// Every leaf of the tree, whatever a server says of it (spec: DEV-11).
     fn roster(&self, now: Time, pins: &crate::identity::pins::Pins) -> Roster {
         let own = self.member.own_leaf();
         let policy = self.view.chain.tip();

@@ -20,6 +20,7 @@ impl Federation {
             match action {
                 client::Action::Call { key, token, path, body } => {
                     self.calls.insert(key);
+                    let body = self.lies.call(key, path, body);
                     self.submits.extend(Promise::asked(path, &body).map(|promise| (key, promise)));
                     let (from, to) = self.ends(key.client);
                     let call = || Happening::Call { key, token: token.clone(), path, body: body.clone() };
@@ -36,6 +37,7 @@ impl Federation {
                 }
                 client::Action::Open { stream, token, path, body } => {
                     self.streams.insert(stream);
+                    let body = self.lies.open(stream, path, body);
                     let (from, to) = self.ends(stream.client);
                     match self.link.fate(&from, &to) {
                         Fate::Lost => self.break_stream(stream),
@@ -80,6 +82,7 @@ impl Federation {
                 {
                     self.promises.push(Promise { sequence: Sequence(answer.sequence), ..promise.clone() });
                 }
+                let result = result.map(|body| self.lies.answer(domain, key, body));
                 let (to, from) = self.ends(key.client);
                 match self.link.fate(&from, &to) {
                     Fate::Lost => self.after(TIMEOUT, Happening::Answer { key, result: Err(unavailable()) }),
@@ -91,6 +94,7 @@ impl Federation {
             home_server::Action::Item { stream, .. } | home_server::Action::End { stream, .. }
                 if self.broken.contains(&stream) => {}
             home_server::Action::Item { stream, body } => {
+                let body = self.lies.item(domain, stream, body);
                 let (to, from) = self.ends(stream.client);
                 match self.link.fate(&from, &to) {
                     Fate::Lost => self.break_stream(stream),

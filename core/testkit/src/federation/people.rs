@@ -10,13 +10,13 @@ use conclave_core::{
     },
     identity::address::Domain,
 };
-use conclave_proto::{client::v1 as api, types::v1::ErrorReason};
+use conclave_proto::types::v1::ErrorReason;
 use rand_core::Rng as _;
 
 use super::Federation;
 use crate::{
     client::{Client, ClientId},
-    home_server::HandedIn,
+    home_server::{HandedIn, rogue::Rogue},
 };
 
 impl Federation {
@@ -61,10 +61,17 @@ impl Federation {
         handed_in
     }
 
-    /// A dishonest hub shows its own devices something that its log does not have.
-    pub fn slip_in(&mut self, hub: &str, meeting: &MeetingAddress, item: &api::watch_response::Item) {
-        self.server_mut(hub).slip_in(&meeting.id, item);
+    /// A dishonest hub shows its own devices an entry that its log does not have.
+    pub fn show_rogue(&mut self, meeting: &MeetingAddress, rogue: Rogue) {
+        let now = self.now;
+        self.server_mut(meeting.hub.as_str()).show_rogue(now, &meeting.id, rogue);
         self.drain(&meeting.hub);
+    }
+
+    /// A dishonest hub writes what it should refuse.
+    pub fn write_rogue(&mut self, meeting: &MeetingAddress, rogue: Rogue) {
+        let now = self.now;
+        self.server_mut(meeting.hub.as_str()).write_rogue(now, &meeting.id, rogue);
     }
 
     /// A person asks for something.
