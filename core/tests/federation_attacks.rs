@@ -133,6 +133,7 @@ fn r1_r2_a_server_speaks_only_for_its_own_users() {
             basis: types::WithdrawBasis::AccountDisabled.into(),
             time_ms: scenario.federation.now().as_ms(),
             submission_id: vec![9; 16].into(),
+            entered_sequence: 0,
         };
         HandedIn::Withdraw(signer.server_signer().sign(Label::Withdraw, &withdraw))
     };

@@ -6,6 +6,7 @@ pub mod account;
 pub mod audit;
 pub mod clock;
 pub mod config;
+pub mod eviction;
 pub mod federation;
 pub mod keyring;
 pub mod media;

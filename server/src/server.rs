@@ -9,7 +9,7 @@ use conclave_core::{
 };
 use conclave_proto::{
     federation::v1::{DeliverRequest, invitation_service_client::InvitationServiceClient},
-    types::v1::{Bounce, SealedInvitation, SignedDescriptor, WithdrawBasis},
+    types::v1::{Bounce, SealedInvitation, SignedDescriptor},
 };
 use http::{Request, Response};
 use hyper::body::Incoming;
@@ -21,7 +21,7 @@ use tracing::info;
 
 use crate::{
     account::{accounts::Accounts, devices::Devices, sessions::Sessions},
-    config,
+    config, eviction,
     federation::{
         book::{self, Book, Openness},
         discovery::Discovery,
@@ -154,7 +154,12 @@ pub async fn start(setup: Setup, listeners: Listeners) -> Result<Running, Error>
         shutdown: shutdown.clone(),
     })
     .await?;
-    parts.spawn(follow_accounts(registry.clone(), setup.accounts.clone(), shutdown.clone()));
+    parts.spawn(eviction::run(
+        registry.clone(),
+        setup.accounts.clone(),
+        Arc::clone(&store),
+        shutdown.clone(),
+    ));
     let boxes = (inbox, outbox);
     let federation = federation_port(&setup, &peers, &registry, &boxes.0);
     let public = public_port(&setup, &peers, &registry, boxes, media.clone(), shutdown.clone());
@@ -219,10 +224,7 @@ fn public_port(
     let invitations = invitation::Invitations::new(domain, store(), inbox, outbox, shutdown.clone());
     let media = media_calls::Calls::new(registry.clone(), media, shutdown.clone());
     let router = Router::default()
-        .with(
-            AccountServiceServer::new(account::Account::new(devices, registry.clone()))
-                .max_decoding_message_size(CONTROL),
-        )
+        .with(AccountServiceServer::new(account::Account::new(devices)).max_decoding_message_size(CONTROL))
         .with(
             DirectoryServiceServer::new(directory::Directory::new(peers.clone(), store()))
                 .max_decoding_message_size(CONTROL),
@@ -267,7 +269,7 @@ impl Running {
         if tokio::time::timeout(ENDING, self.parts.wait()).await.is_err() {
             tracing::warn!("some parts did not end in time");
         }
-        drop(self.relay);
+        self.relay.stop().await;
         self.store.close().await;
         info!("the server has stopped");
     }
@@ -343,27 +345,6 @@ async fn follow_operator(peers: Peers, store: store::Shared, shutdown: Cancellat
         }
         if let Err(error) = peers.book().reload(None).await {
             tracing::warn!(%error, "the peers cannot be read again");
-        }
-    }
-}
-
-/// Takes the devices of disabled accounts out of every meeting.
-async fn follow_accounts(registry: Registry, accounts: Accounts, shutdown: CancellationToken) {
-    let store = Arc::clone(&registry.context().store);
-    let mut notice = store.watch(store::schema::Key::area(store::schema::Area::Accounts).as_bytes());
-    loop {
-        match accounts.list().await {
-            Ok(all) => {
-                for account in all.into_iter().filter(|account| account.disabled) {
-                    let subject = format!("{}@{}", account.name, registry.own());
-                    registry.evict(&subject, WithdrawBasis::AccountDisabled).await;
-                }
-            }
-            Err(error) => tracing::warn!(%error, "the accounts cannot be read"),
-        }
-        tokio::select! {
-            () = shutdown.cancelled() => return,
-            changed = notice.changed() => if !changed { return },
         }
     }
 }

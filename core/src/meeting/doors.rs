@@ -21,12 +21,7 @@ use super::{
 };
 use crate::{
     group::key_package,
-    identity::{
-        address::{DeviceUri, UserAddress},
-        certificate::Chain,
-        keys::PublicKey,
-        signed::Label,
-    },
+    identity::{address::DeviceUri, certificate::Chain, keys::PublicKey, signed::Label},
     ids::{KeyPackageRef, LeafIndex, Sequence},
     limits,
     time::Time,
@@ -144,6 +139,8 @@ pub enum Fate {
 pub struct Departure {
     /// Which devices.
     pub devices: BTreeSet<DeviceUri>,
+    /// Whether what they ask for at the door lapses with them.
+    pub joins_lapse: bool,
 }
 
 /// Open Joins, Admits, Leaves and Withdraws, and who is barred.
@@ -240,17 +237,23 @@ impl Doors {
         vec![Effect::Denied { device: join.view.device.clone(), key_package_ref: join.view.key_package_ref }]
     }
 
-    /// A Leave or Withdraw was logged; open Joins of those who go lapse.
-    pub fn take_departure(&mut self, sequence: Sequence, devices: BTreeSet<DeviceUri>) -> Vec<Effect> {
-        let effects = self.close(|join| devices.contains(join.device()));
-        self.departed.extend(devices.iter().map(|device| (device.clone(), sequence)));
-        self.departures.insert(sequence, Departure { devices });
+    /// A Leave or Withdraw was logged.
+    pub fn take_departure(&mut self, sequence: Sequence, departure: Departure) -> Vec<Effect> {
+        let lapses = |join: &OpenJoin| departure.joins_lapse && departure.devices.contains(join.device());
+        let effects = self.close(lapses);
+        self.departed.extend(departure.devices.iter().map(|device| (device.clone(), sequence)));
+        self.departures.insert(sequence, departure);
         effects
     }
 
-    /// Devices of a user or the one device that a Withdraw names, among those that wait.
-    pub fn waiting_devices(&self, names: impl Fn(&DeviceUri) -> bool) -> BTreeSet<DeviceUri> {
-        self.joins.values().map(OpenJoin::device).filter(|device| names(device)).cloned().collect()
+    /// The session takes nobody in any more.
+    pub fn take_over(&mut self) -> Vec<Effect> {
+        self.close(|_| true)
+    }
+
+    /// Who waits at the door.
+    pub fn asking(&self) -> impl Iterator<Item = &DeviceUri> {
+        self.joins.values().map(OpenJoin::device)
     }
 
     /// A commit added these.
@@ -336,38 +339,6 @@ pub enum DoorError {
 /// Whether a kind is one that the doors keep.
 pub const fn is_kept(kind: Kind) -> bool {
     matches!(kind, Kind::Join | Kind::Admit | Kind::Leave | Kind::Withdraw)
-}
-
-/// Whom a Withdraw names.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Subject {
-    /// One device.
-    Device(DeviceUri),
-    /// All devices of a user.
-    User(UserAddress),
-}
-
-impl Subject {
-    /// From its text.
-    pub fn parse(text: &str) -> Option<Self> {
-        DeviceUri::parse(text).map(Self::Device).or_else(|_| UserAddress::parse(text).map(Self::User)).ok()
-    }
-
-    /// Whether a device is meant.
-    pub fn names(&self, device: &DeviceUri) -> bool {
-        match self {
-            Self::Device(this) => this == device,
-            Self::User(user) => user == device.user(),
-        }
-    }
-
-    /// Whose user it is.
-    pub const fn domain(&self) -> &crate::identity::address::Domain {
-        match self {
-            Self::Device(device) => device.domain(),
-            Self::User(user) => user.domain(),
-        }
-    }
 }
 
 /// A member, as the rules need to know it.

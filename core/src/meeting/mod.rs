@@ -14,5 +14,6 @@ pub mod room;
 pub mod submission;
 pub mod trust;
 pub mod watch;
+pub mod withdrawal;
 
 pub use self::{error::Error, trust::Trust};

@@ -27,6 +27,7 @@ use conclave_core::{
         hub::{Hub, Input},
         log::ServerSigner,
         room::Room,
+        watch::Presence,
     },
     time::Time,
 };
@@ -291,8 +292,8 @@ impl HomeServer {
         let (session, empty) = (room.session(), Log::default());
         let log = stored.map_or(&empty, |stored| &stored.log);
         let late = seat.house.missing(room, log, now, &mut self.out);
-        for device in late {
-            let withdraw = self.withdraw(now, meeting, session, &device);
+        for gone in late {
+            let withdraw = self.withdraw(now, meeting, session, &gone);
             let from = self.domain().clone();
             self.at_hub(now, meeting, Origin::Nobody, |ticket| Input::Withdraw { ticket, from, withdraw });
         }
@@ -303,7 +304,7 @@ impl HomeServer {
         now: Time,
         meeting: MeetingId,
         session: SessionNumber,
-        device: &DeviceUri,
+        (device, entered): &Presence,
     ) -> ServerSigned {
         let mut id = [0; 16];
         id[..8].copy_from_slice(&self.disk.number().to_be_bytes());
@@ -315,6 +316,7 @@ impl HomeServer {
             basis: WithdrawBasis::ConnectionLost.into(),
             time_ms: now.as_ms(),
             submission_id: id.to_vec().into(),
+            entered_sequence: entered.0,
         };
         self.signer.sign(Label::Withdraw, &withdraw)
     }

@@ -11,14 +11,13 @@ use conclave_core::{
         hub::Input,
         log::{Kind, group_id},
         room::{self, Effect},
-        submission,
     },
 };
 use conclave_proto::types::v1::{self as wire, ErrorReason};
-use conclave_testkit::{forge, people::Organisation};
+use conclave_testkit::forge;
 use prost::{Message, bytes::Bytes};
 
-use crate::world::{ALICE, BOB, MALLORY, SUITE, World, signer};
+use crate::world::{ALICE, BOB, MALLORY, SUITE, World};
 
 /// Refused as a forbidden commit, and the room is what it was.
 fn forbidden(world: &mut World, who: usize, plan: CommitPlan, annotations: &Annotations) -> Error {
@@ -164,51 +163,6 @@ fn mtg_31_a_session_is_founded_under_its_policy_by_who_may_enter() {
     world.found(ALICE).unwrap();
     let error = found(&mut world, ALICE, group, &policy);
     assert_eq!(error, Error::Room(room::Error::AlreadyFounded));
-}
-
-fn withdraw(world: &World, by: &Organisation, subject: &str, id: u8) -> wire::ServerSigned {
-    let withdraw = wire::Withdraw {
-        meeting_id: Bytes::copy_from_slice(world.record().id().as_bytes()),
-        session: world.session().0,
-        subject: subject.to_owned(),
-        basis: wire::WithdrawBasis::ConnectionLost.into(),
-        time_ms: world.now.as_ms(),
-        submission_id: vec![id; 16].into(),
-    };
-    signer(by).sign(conclave_core::identity::signed::Label::Withdraw, &withdraw)
-}
-
-#[test]
-fn mtg_30_r2_a_domain_takes_out_its_own_users_and_nobody_else() {
-    let mut world = World::running();
-    let second = world.add_device(world.south.device("bob", 2));
-    let link = world.link_evidence(second);
-    world.enter(second, link);
-    let (north, south) = (Organisation::new("north.example"), Organisation::new("south.example"));
-    let hand_in = |world: &mut World, from: &Organisation, withdraw: wire::ServerSigned| {
-        let ticket = world.ticket();
-        let input = Input::Withdraw { ticket, from: from.domain().clone(), withdraw };
-        let handled = world.hub.handle(world.now, &world.pins, input);
-        world.carry();
-        handled.map(|()| world.replies[&ticket])
-    };
-    // South would take alice out, in its own name or in north's.
-    let wanted = withdraw(&world, &south, "alice@north.example", 1);
-    let error = hand_in(&mut world, &south, wanted.clone()).unwrap_err();
-    assert_eq!(error, Error::Submission(submission::Error::WrongDomain));
-    assert_eq!(hand_in(&mut world, &north, wanted).unwrap_err().reason(), ErrorReason::WrongDomain);
-    let mut forged = withdraw(&world, &south, "alice@north.example", 2);
-    forged.domain = "north.example".into();
-    assert_eq!(hand_in(&mut world, &north, forged).unwrap_err().reason(), ErrorReason::BadSignature);
-    assert_eq!(world.room().present().count(), 3);
-    // It takes bob out with all his devices; again, and nothing more happens.
-    let own = withdraw(&world, &south, "bob@south.example", 3);
-    let receipt = hand_in(&mut world, &south, own.clone()).unwrap();
-    assert_eq!(world.room().present().count(), 1);
-    assert_eq!(hand_in(&mut world, &south, own).unwrap(), receipt);
-    world.answer();
-    assert_eq!(world.room().members().count(), 1);
-    world.assert_agreement();
 }
 
 #[test]

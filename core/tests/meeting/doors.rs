@@ -339,3 +339,23 @@ fn mtg_16_r3_the_same_submission_has_one_effect_and_yesterdays_none() {
     assert_eq!(error, Error::Submission(submission::Error::Time));
     world.assert_agreement();
 }
+
+/// Who enters must know what a later commit may answer, and the policies of that moment, however late it asks for them.
+#[test]
+fn what_was_open_when_somebody_entered_is_kept() {
+    let mut world = World::new();
+    world.enter(ALICE, None);
+    let link = world.link_evidence(BOB);
+    world.join(BOB, link).unwrap();
+    let ask = world.asks.pop().unwrap().1;
+    let link = world.link_evidence(MALLORY);
+    let waiting = world.join(MALLORY, link).unwrap().sequence;
+    world.asks.clear();
+    world.answer_one(ALICE, &ask).unwrap();
+    world.answer();
+    world.change_by_commit(ALICE, ALICE, vec![], |rules| rules.lobby = true).unwrap();
+    let bob = world.room().member(&world.devices[BOB].uri()).unwrap();
+    assert!(world.room().doors().joins().next().is_none(), "mallory's Join is answered by now");
+    assert_eq!((&*bob.at_entry.open, bob.at_entry.policy_version), (&[waiting][..], 0));
+    assert_eq!(world.room().policy_chain().version(), 1);
+}

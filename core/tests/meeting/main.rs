@@ -12,4 +12,5 @@ mod restart;
 mod vectors;
 mod void;
 mod watch;
+mod withdrawals;
 mod world;

@@ -227,6 +227,7 @@ fn a_member_without_a_stream_is_missed_in_time_and_an_ended_session_misses_nobod
     assert_eq!(watched.house.missing(room, start), []);
     assert_eq!(watched.house.missing(room, start + Duration::from_secs(29)), []);
     let bob = world.devices[BOB].uri();
+    let bob = (bob.clone(), world.room().member(&bob).unwrap().entered);
     assert_eq!(
         watched.house.missing(room, start + ABSENCE),
         std::slice::from_ref(&bob),

@@ -63,6 +63,7 @@ impl Seized {
             basis: WithdrawBasis::AccountDisabled.into(),
             time_ms: now_ms(),
             submission_id: Bytes::from_static(&[9; 16]),
+            entered_sequence: 0,
         };
         let payload = Bytes::from(withdraw.encode_to_vec());
         let signed = Signed { signature: sign(&self.key, "withdraw", &payload), payload };

@@ -276,7 +276,8 @@ async fn sign_out(store: &dyn Store, user: &UserAddress, device: &DeviceUri) -> 
     }
 }
 
-async fn find(store: &dyn Store, device: &DeviceUri) -> Result<Option<Device>> {
+/// One device.
+pub async fn find(store: &dyn Store, device: &DeviceUri) -> Result<Option<Device>> {
     let key = schema::device(device.user().name(), device.device());
     Ok(schema::read(store, &key).await?)
 }

@@ -9,6 +9,7 @@ use conclave_core::{
     meeting::{
         log::ServerSigner,
         room::{Effect, Room},
+        watch::Presence,
     },
 };
 use conclave_proto::types::v1::{ServerSigned, Withdraw, WithdrawBasis};
@@ -20,6 +21,15 @@ use crate::{
     media::{Media, SessionKey},
     random, store,
 };
+
+/// Who is taken out of a session, and why.
+#[derive(Clone, Debug)]
+pub enum Out {
+    /// A presence whose streams broke and did not come back.
+    Lost(Presence),
+    /// A device or user that may be in no meeting any more.
+    Subject(String, WithdrawBasis),
+}
 
 /// Shared by all meetings.
 #[derive(Clone)]
@@ -47,13 +57,11 @@ impl Context {
     }
 
     /// This domain takes one of its own devices, or all devices of a user, out of a session.
-    pub fn withdraw(
-        &self,
-        meeting: MeetingId,
-        session: SessionNumber,
-        subject: String,
-        basis: WithdrawBasis,
-    ) -> ServerSigned {
+    pub fn withdraw(&self, meeting: MeetingId, session: SessionNumber, out: &Out) -> ServerSigned {
+        let (subject, basis, entered_sequence) = match out {
+            Out::Lost((device, entered)) => (device.to_string(), WithdrawBasis::ConnectionLost, entered.0),
+            Out::Subject(subject, basis) => (subject.clone(), *basis, 0),
+        };
         let withdraw = Withdraw {
             meeting_id: meeting.as_bytes().to_vec().into(),
             session: session.0,
@@ -61,6 +69,7 @@ impl Context {
             basis: basis.into(),
             time_ms: clock::now().as_ms(),
             submission_id: random::bytes::<16>().to_vec().into(),
+            entered_sequence,
         };
         self.signer.sign(Label::Withdraw, &withdraw)
     }
@@ -84,6 +93,26 @@ impl Context {
         }
     }
 
+    /// The own devices that are in a room or ask to enter it.
+    pub fn own_devices(&self, room: &Room) -> Vec<DeviceUri> {
+        let inside = room.present().map(|member| &member.device);
+        let all = inside.chain(room.doors().asking());
+        all.filter(|device| device.domain() == self.own()).cloned().collect()
+    }
+
+    /// Own devices that may be in no meeting any more send and get no media from now on, whatever the hub says and when; which
+    /// those are of one subject: a device, or a user's all.
+    pub fn cut(&self, room: &Room, subject: &str) -> Vec<DeviceUri> {
+        let key = SessionKey { meeting: room.record().id(), session: room.session() };
+        let is_of =
+            |device: &DeviceUri| device.to_string() == subject || device.user().to_string() == subject;
+        let going: Vec<_> = self.own_devices(room).into_iter().filter(is_of).collect();
+        for device in &going {
+            self.media.cut(key, device.clone());
+        }
+        going
+    }
+
     /// Tells the SFU who is in the room.
     pub fn set_roster(&self, room: &Room) {
         let key = SessionKey { meeting: room.record().id(), session: room.session() };
@@ -91,9 +120,4 @@ impl Context {
         let inside = room.present().filter(|_| !over);
         self.media.set_roster(key, inside.map(|member| (member.device.clone(), member.leaf)));
     }
-}
-
-/// Whether a device is one of this subject: itself, or its user.
-pub fn is_of(device: &DeviceUri, subject: &str) -> bool {
-    device.to_string() == subject || device.user().to_string() == subject
 }

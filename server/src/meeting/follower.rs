@@ -32,7 +32,7 @@ use tokio::{
 use tracing::{debug, error, info, warn};
 
 use super::{
-    context::{Context, is_of},
+    context::{Context, Out},
     house::{House, WatchOrder},
     hub::{Reply, answer},
     journal, rows,
@@ -70,6 +70,8 @@ pub enum Order {
     Leaf(DeviceUri, Reply<LeafIndex>),
     /// How many devices are in the room, and whether the meeting is over for good.
     Summary(Reply<(u32, bool)>),
+    /// The own devices that are in the room or ask to enter it.
+    OwnDevices(Reply<Vec<DeviceUri>>),
     /// An own user or device is taken out, if it is in.
     Evict(String, WithdrawBasis),
 }
@@ -188,9 +190,9 @@ impl Task {
     }
 
     async fn look(&mut self) -> store::Result<Go> {
-        for device in self.house.missing(self.follower.room()).await? {
+        for presence in self.house.missing(self.follower.room()).await? {
             debug!(meeting = %self.meeting, "a member without a stream is taken out");
-            self.evict(device.to_string(), WithdrawBasis::ConnectionLost);
+            self.evict(&Out::Lost(presence));
         }
         Ok(Go::On)
     }
@@ -205,10 +207,16 @@ impl Task {
                 let present = u32::try_from(room.present().count()).unwrap_or(u32::MAX);
                 answer(reply, Ok((present, room.policy().rules().ended)));
             }
+            Order::OwnDevices(reply) => {
+                answer(reply, Ok(self.context.own_devices(self.follower.room())));
+            }
             Order::Evict(subject, basis) => {
-                let room = self.follower.room();
-                if room.present().any(|member| is_of(&member.device, &subject)) {
-                    self.evict(subject, basis);
+                let going = self.context.cut(self.follower.room(), &subject);
+                for device in &going {
+                    self.house.cut(device).await?;
+                }
+                if !going.is_empty() {
+                    self.evict(&Out::Subject(subject, basis));
                 }
             }
         }
@@ -216,8 +224,8 @@ impl Task {
     }
 
     /// Asks the hub to log that an own device is taken out; if that fails, the next look tries again.
-    fn evict(&self, subject: String, basis: WithdrawBasis) {
-        let withdraw = self.context.withdraw(self.meeting, self.session, subject, basis);
+    fn evict(&self, out: &Out) {
+        let withdraw = self.context.withdraw(self.meeting, self.session, out);
         let (peers, hub, meeting) = (self.context.peers.clone(), self.hub.clone(), self.meeting);
         self.context.tasks.spawn(async move {
             let item = Some(submit_request::Item::Withdraw(withdraw));

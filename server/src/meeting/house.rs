@@ -7,7 +7,7 @@ use conclave_core::{
     meeting::{
         hub::Ask,
         room::{Effect, Room},
-        watch::{self, Logged, Note, Order, Tidings, Told, What},
+        watch::{self, Logged, Note, Order, Presence, Tidings, Told, What},
     },
     time::Time,
 };
@@ -106,8 +106,14 @@ impl House {
         self.carry(told).await
     }
 
+    /// Ends the streams of a device that may not have them any more.
+    pub async fn cut(&mut self, device: &DeviceUri) -> store::Result<()> {
+        let told = self.devices.cut(device);
+        self.carry(told).await
+    }
+
     /// Gives the members that have had no stream for too long.
-    pub async fn missing(&mut self, room: &Room) -> store::Result<Vec<DeviceUri>> {
+    pub async fn missing(&mut self, room: &Room) -> store::Result<Vec<Presence>> {
         let closed = self.streams.extract_if(.., |_, notes| notes.is_closed());
         for (key, _) in closed {
             self.devices.close(key);

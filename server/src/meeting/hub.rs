@@ -22,16 +22,16 @@ use conclave_proto::{
     federation::v1::{
         MirrorAsk, MirrorBatch, MirrorRefusal, MirrorRefusedAttempt, MirrorResponse, mirror_response::Item,
     },
-    types::v1::{DeviceSigned, ErrorReason, ServerSigned, Signed, WithdrawBasis},
+    types::v1::{DeviceSigned, ErrorReason, ServerSigned, Signed},
 };
 use tokio::{
-    sync::{mpsc, oneshot},
+    sync::mpsc,
     time::{Instant, sleep_until},
 };
 use tracing::{debug, error, warn};
 
 use super::{
-    context::{Context, is_of},
+    context::{Context, Out},
     house::{House, WatchOrder},
     journal::{self, Stretch},
     rows,
@@ -43,108 +43,14 @@ use crate::{
     store::{self, Batch, schema},
 };
 
+pub use super::order::{Handle, Order, Reply, answer};
+
 /// Orders that may wait for one meeting.
 const ORDERS: usize = 1_024;
 /// Most orders handled before their entries are written.
 const TOGETHER: usize = 128;
 /// How often the task looks after those who went away.
 const LOOK: Duration = Duration::from_secs(1);
-
-/// The answer to an order.
-pub type Reply<T> = oneshot::Sender<Result<T, Refusal>>;
-
-/// What the rest of the server wants of a meeting.
-#[derive(Debug)]
-pub enum Order {
-    /// The record, the policies and the session.
-    LookUp(Reply<LookUpMeetingResponse>),
-    /// How many devices are in the room, and whether the meeting is over for good.
-    Summary(Reply<(u32, bool)>),
-    /// Put a submission into the log.
-    Submit {
-        /// The domain that hands it in.
-        from: Domain,
-        /// As the device signed it.
-        submission: Signed,
-        /// A Welcome.
-        attachment: bytes::Bytes,
-        /// Where it stands.
-        reply: Reply<Receipt>,
-    },
-    /// A domain takes out its own.
-    Withdraw {
-        /// The domain that hands it in.
-        from: Domain,
-        /// As it signed it.
-        withdraw: ServerSigned,
-        /// Where it stands.
-        reply: Reply<Receipt>,
-    },
-    /// Change the policy while no session runs.
-    ChangePolicy {
-        /// The domain that hands it in.
-        from: Domain,
-        /// As the device signed it.
-        statement: DeviceSigned,
-        /// Done.
-        reply: Reply<Receipt>,
-    },
-    /// An own device follows a session.
-    Watch(WatchOrder),
-    /// The ratchet tree that a joiner needs.
-    Tree {
-        /// Who asks.
-        device: DeviceUri,
-        /// Which session.
-        session: SessionNumber,
-        /// Which epoch.
-        epoch: Epoch,
-        /// Its bytes.
-        reply: Reply<Arc<[u8]>>,
-    },
-    /// The leaf of an own device, if it is a member.
-    Leaf(DeviceUri, SessionNumber, Reply<LeafIndex>),
-    /// Another server mirrors a session.
-    Follow {
-        /// Which server.
-        domain: Domain,
-        /// Which session.
-        session: SessionNumber,
-        /// The first sequence wanted.
-        next_sequence: u64,
-        /// Where the items go.
-        outlet: Outlet<MirrorResponse>,
-        /// Whether it may.
-        reply: Reply<()>,
-    },
-    /// Another server mirrors a session no more; a word on an earlier session is none on the one that runs.
-    Unfollow(Domain, SessionNumber),
-    /// An own user or device is taken out, if it is in.
-    Evict(String, WithdrawBasis),
-}
-
-/// The way to a meeting's task.
-#[derive(Clone, Debug)]
-pub struct Handle(mpsc::Sender<Order>);
-
-impl Handle {
-    /// Hands in an order and waits for its answer.
-    pub async fn ask<T>(&self, order: impl FnOnce(Reply<T>) -> Order) -> Result<T, Refusal> {
-        let (reply, answer) = oneshot::channel();
-        self.tell(order(reply)).await?;
-        answer.await.map_err(|_| Refusal::UNAVAILABLE)?
-    }
-
-    /// Hands in an order.
-    pub async fn tell(&self, order: Order) -> Result<(), Refusal> {
-        self.0.send(order).await.map_err(|_| Refusal::UNAVAILABLE)
-    }
-
-    /// Whether the task has ended.
-    pub fn is_closed(&self) -> bool {
-        self.0.is_closed()
-    }
-}
 
 /// Another server that mirrors the session.
 struct Mirror {
@@ -272,15 +178,15 @@ impl Task {
         self.mirrors.retain(|mirror| !mirror.notes.is_closed());
         let (Some(house), Some(room)) = (&mut self.house, self.hub.room()) else { return Ok(()) };
         let session = room.session();
-        for device in house.missing(room).await? {
+        for presence in house.missing(room).await? {
             debug!(meeting = %self.meeting, "a member without a stream is taken out");
-            self.evict(session, device.to_string(), WithdrawBasis::ConnectionLost);
+            self.evict(session, &Out::Lost(presence));
         }
         Ok(())
     }
 
-    fn evict(&mut self, session: SessionNumber, subject: String, basis: WithdrawBasis) {
-        let withdraw = self.context.withdraw(self.meeting, session, subject, basis);
+    fn evict(&mut self, session: SessionNumber, out: &Out) {
+        let withdraw = self.context.withdraw(self.meeting, session, out);
         let ticket = self.ticket();
         let input = Input::Withdraw { ticket, from: self.context.own().clone(), withdraw };
         if let Err(error) = self.hub.handle(clock::now(), &self.context.peers.pins(), input) {
@@ -313,6 +219,10 @@ impl Task {
                 answer(reply, self.tree(&device, session, epoch));
             }
             Order::Leaf(device, session, reply) => answer(reply, self.leaf(&device, session)),
+            Order::OwnDevices(reply) => {
+                let room = self.hub.room().filter(|room| !room.is_over());
+                answer(reply, Ok(room.map(|room| self.context.own_devices(room)).unwrap_or_default()));
+            }
             Order::Follow { domain, session, next_sequence, outlet, reply } => {
                 self.flush().await?;
                 answer(reply, self.follow(domain, session, next_sequence, outlet));
@@ -323,10 +233,13 @@ impl Task {
                 }
             }
             Order::Evict(subject, basis) => {
-                let room = self.hub.room();
-                let inside = room.filter(|room| room.present().any(|member| is_of(&member.device, &subject)));
-                if let Some(session) = inside.map(Room::session) {
-                    self.evict(session, subject, basis);
+                let (Some(house), Some(room)) = (&mut self.house, self.hub.room()) else { return Ok(()) };
+                let (session, going) = (room.session(), self.context.cut(room, &subject));
+                for device in &going {
+                    house.cut(device).await?;
+                }
+                if !going.is_empty() {
+                    self.evict(session, &Out::Subject(subject, basis));
                 }
             }
         }
@@ -579,11 +492,6 @@ impl Task {
         }
         Ok(())
     }
-}
-
-/// Answers; whoever asked may be gone.
-pub fn answer<T>(reply: Reply<T>, value: Result<T, Refusal>) {
-    let _gone = reply.send(value);
 }
 
 /// An item of a mirror stream.

@@ -5,6 +5,7 @@ pub mod follower;
 pub mod house;
 pub mod hub;
 pub mod journal;
+pub mod order;
 pub mod registry;
 pub mod rows;
 pub mod watcher;

@@ -3,7 +3,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use conclave_core::{
-    identity::address::{Domain, UserAddress},
+    identity::address::{DeviceUri, Domain, UserAddress},
     ids::{MeetingId, SessionNumber},
     meeting::{Error, policy::PolicyChain, record::Record, trust::Trust},
 };
@@ -99,6 +99,25 @@ impl Registry {
         Ok(handle)
     }
 
+    /// Notes that a session elsewhere is to be followed, before a device's Join for it is handed in: no crash in between leaves a
+    /// device in the room after whom nobody looks. The hub serves the session once the Join is in the log.
+    pub async fn expect(
+        &self,
+        hub: &Domain,
+        meeting: &MeetingId,
+        session: SessionNumber,
+    ) -> Result<(), Refusal> {
+        let key = schema::meeting_session(meeting, session);
+        if self.0.context.store.get(key.as_bytes()).await?.is_some() {
+            return Ok(());
+        }
+        match self.note(hub, meeting, session).await {
+            // Another session runs by now: then the hub refuses the Join itself.
+            Err(refusal) if refusal == Refusal::NOT_FOUND => Ok(()),
+            noted => noted,
+        }
+    }
+
     /// Follows a session elsewhere from now on.
     pub async fn follow(
         &self,
@@ -106,9 +125,23 @@ impl Registry {
         meeting: &MeetingId,
         session: SessionNumber,
     ) -> Result<follower::Handle, Refusal> {
-        if let Ok(handle) = self.followed(meeting, session).await {
+        let running = self.0.followed.lock().await.get(&(*meeting, session)).cloned();
+        if let Some(handle) = running.filter(|handle| !handle.is_closed()) {
             return Ok(handle);
         }
+        let store = &self.0.context.store;
+        let key = schema::meeting_session(meeting, session);
+        let row: Option<rows::SessionRow> = schema::read(&**store, &key).await?;
+        let open = row.is_some_and(|row| !row.over);
+        // Noted before it began, it may have begun under other policies.
+        if !open || store.scan(schema::log(meeting, session).range(), 1).await?.is_empty() {
+            self.note(hub, meeting, session).await?;
+        }
+        self.followed(meeting, session).await
+    }
+
+    /// Stores what following needs.
+    async fn note(&self, hub: &Domain, meeting: &MeetingId, session: SessionNumber) -> Result<(), Refusal> {
         let found = self.look_up_elsewhere(hub, meeting).await?;
         let (record, chain) = self.verify(hub, meeting, &found).await?;
         if found.session != session.0 {
@@ -117,8 +150,7 @@ impl Registry {
         let chain = chain.at_version(found.session_policy_version);
         let row = rows::opened(chain.signed(), clock::now());
         let batch = Batch::new().put(schema::meeting(meeting), record.signed().encode_to_vec());
-        self.0.context.store.apply(rows::put_session(batch, meeting, session, &row)).await?;
-        self.followed(meeting, session).await
+        Ok(self.0.context.store.apply(rows::put_session(batch, meeting, session, &row)).await?)
     }
 
     /// What another hub holds of a meeting; not verified.
@@ -231,16 +263,34 @@ impl Registry {
         known.unwrap_or_default()
     }
 
-    /// Takes an own user or device out of every session: its account is disabled, or it signed out.
+    /// The own devices that are in any session, or ask to enter one.
+    pub async fn own_devices(&self) -> Vec<DeviceUri> {
+        let mut all = Vec::new();
+        for handle in self.all_hubs().await {
+            all.extend(handle.ask(hub::Order::OwnDevices).await.unwrap_or_default());
+        }
+        for handle in self.all_followed().await {
+            all.extend(handle.ask(follower::Order::OwnDevices).await.unwrap_or_default());
+        }
+        all
+    }
+
+    /// Takes an own user or device out of every session.
     pub async fn evict(&self, subject: &str, basis: WithdrawBasis) {
-        let hubs: Vec<_> = self.0.hubs.lock().await.values().cloned().collect();
-        for handle in hubs {
+        for handle in self.all_hubs().await {
             let _ended = handle.tell(hub::Order::Evict(subject.to_owned(), basis)).await;
         }
-        let followed: Vec<_> = self.0.followed.lock().await.values().cloned().collect();
-        for handle in followed {
+        for handle in self.all_followed().await {
             let _ended = handle.tell(follower::Order::Evict(subject.to_owned(), basis)).await;
         }
+    }
+
+    async fn all_hubs(&self) -> Vec<hub::Handle> {
+        self.0.hubs.lock().await.values().cloned().collect()
+    }
+
+    async fn all_followed(&self) -> Vec<follower::Handle> {
+        self.0.followed.lock().await.values().cloned().collect()
     }
 }
 

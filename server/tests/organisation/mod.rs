@@ -156,6 +156,10 @@ impl Organisation {
         memory::open(&self.disk, &DataKey::from_bytes(self.store_key)).unwrap()
     }
 
+    pub fn accounts(&self, running: &Running) -> Accounts {
+        Accounts::new(running.store(), self.domain.clone(), &config::Limits::default()).unwrap()
+    }
+
     /// Nobody listens on its ports.
     pub fn unreachable(mut self) -> Self {
         self.listeners = None;
@@ -168,6 +172,7 @@ impl Organisation {
             Some(bound) => bound,
             None => (bind(self.ports.0).await, bind(self.ports.1).await),
         };
+        until_free(self.ports.2).await;
         let https = rustls::ServerConfig::builder_with_provider(tls::provider())
             .with_protocol_versions(&[&rustls::version::TLS13])
             .unwrap()
@@ -192,6 +197,16 @@ impl Organisation {
             relay: (LOOPBACK, self.ports.2).into(),
         };
         server::start(setup, Listeners { public, federation }).await.unwrap()
+    }
+}
+
+/// QUIC gives its socket back a moment after its endpoint was dropped.
+async fn until_free(port: u16) {
+    for _ in 0..500 {
+        if std::net::UdpSocket::bind((LOOPBACK, port)).is_ok() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }
 

@@ -18,12 +18,13 @@ use crate::{
     ids::{LeafIndex, Sequence},
     meeting::{
         commit_rules::{MemberFacts, Permitted, RulesView},
-        doors::{self, Doors, Subject},
+        doors::{self, Departure, Doors},
         log::{Entry, Kind},
         policy::PolicyChain,
         room::Effect,
         submission::{Admit, Submission},
         trust::Trust,
+        withdrawal::Withdrawal,
     },
     time::Time,
 };
@@ -107,7 +108,8 @@ impl MemberView {
     fn leave(&mut self, entry: &Entry) -> Result<Vec<Effect>, Error> {
         let (signed, submission) = read(entry)?;
         self.check_author(&signed, &submission)?;
-        Ok(self.doors.take_departure(entry.sequence(), BTreeSet::from([submission.device])))
+        let departure = Departure { devices: BTreeSet::from([submission.device]), joins_lapse: true };
+        Ok(self.doors.take_departure(entry.sequence(), departure))
     }
 
     fn withdraw(&mut self, entry: &Entry, pins: &Pins) -> Result<Vec<Effect>, Error> {
@@ -115,14 +117,13 @@ impl MemberView {
         let signed = types::ServerSigned::decode(entry.content().clone())?;
         let payload = pins.verify_server_signed(Label::Withdraw, &signed, author, time)?;
         let withdraw = types::Withdraw::decode(payload)?;
-        let subject = Subject::parse(&withdraw.subject).ok_or(Error::Malformed)?;
-        if subject.domain() != author {
+        let withdrawal = Withdrawal::read(&withdraw).map_err(|_| Error::Malformed)?;
+        if withdrawal.subject.domain() != author {
             return Err(Error::HomeServer("a domain withdrew another domain's user"));
         }
-        let named = self.members.values().map(|facts| &facts.device).filter(|device| subject.names(device));
-        let mut devices: BTreeSet<_> = named.cloned().collect();
-        devices.extend(self.doors.waiting_devices(|device| subject.names(device)));
-        Ok(self.doors.take_departure(entry.sequence(), devices))
+        let members = self.members.values().map(|facts| (&facts.device, facts.entered));
+        let departure = withdrawal.departure(members, self.doors.asking());
+        Ok(self.doors.take_departure(entry.sequence(), departure))
     }
 
     pub(super) fn check_author(&self, signed: &types::Signed, submission: &Submission) -> Result<(), Error> {

@@ -13,7 +13,7 @@ use crate::{
     identity::address::DeviceUri,
     ids::{Epoch, Sequence},
     limits,
-    meeting::Error as MeetingError,
+    meeting::{Error as MeetingError, doors::Departure},
     time::Time,
 };
 
@@ -31,6 +31,7 @@ impl Room {
             self.submissions.insert(id, author, tip.sequence, tip.time);
         }
         if !was_over && self.is_over() {
+            effects.extend(self.doors.take_over());
             effects.push(Effect::SessionOver);
         }
         Ok(effects)
@@ -45,15 +46,16 @@ impl Room {
             Change::Commit(commit) => self.commit(*commit, sequence, now)?,
             Change::Confirm { commit } => self.confirm(commit),
             Change::Void(void) => self.void(&void, sequence, now)?,
-            Change::Depart(devices) => self.depart(&devices, sequence),
+            Change::Depart(departure) => self.depart(departure, sequence),
         })
     }
 
-    fn depart(&mut self, devices: &std::collections::BTreeSet<DeviceUri>, sequence: Sequence) -> Vec<Effect> {
-        let gone = |member: &&Arc<Member>| devices.contains(&member.device) && !self.has_left(member);
+    fn depart(&mut self, departure: Departure, sequence: Sequence) -> Vec<Effect> {
+        let gone =
+            |member: &&Arc<Member>| departure.devices.contains(&member.device) && !self.has_left(member);
         let left = self.roster.iter().filter(gone).map(|member| left(member));
         let mut effects: Vec<_> = left.collect();
-        effects.extend(self.doors.take_departure(sequence, devices.clone()));
+        effects.extend(self.doors.take_departure(sequence, departure));
         effects
     }
 

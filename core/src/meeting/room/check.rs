@@ -9,19 +9,17 @@ use sha2::{Digest, Sha256};
 use super::{Error, Room, epochs::CheckedVoid};
 use crate::{
     group::{CommitContents, Tracker, decode, tracker::StagedPublic},
-    identity::{
-        address::{DeviceUri, Domain},
-        signed::Label,
-    },
+    identity::{address::Domain, signed::Label},
     ids::{Epoch, LeafIndex, Sequence, SubmissionId},
     limits,
     meeting::{
         Error as MeetingError, commit_rules,
         commit_rules::Permitted,
-        doors::{DoorError, OpenJoin, Subject, read_join},
+        doors::{Departure, DoorError, OpenJoin, read_join},
         log::{Entry, Header, Kind, Tip},
         submission::{self, Admit, Submission, read_leave},
         trust::Trust,
+        withdrawal::Withdrawal,
     },
     time::Time,
 };
@@ -44,7 +42,7 @@ pub(super) enum Change {
     Commit(Box<CheckedCommit>),
     Confirm { commit: Sequence },
     Void(CheckedVoid),
-    Depart(BTreeSet<DeviceUri>),
+    Depart(Departure),
     Nothing,
 }
 
@@ -121,9 +119,8 @@ impl Room {
             .map_err(|_| submission::Error::Malformed("encoding"))?;
         let withdraw: wire::Withdraw =
             trust.open_server(Label::Withdraw, &signed, &header.author, header.time)?;
-        let id =
-            SubmissionId::parse(&withdraw.submission_id).map_err(|_| submission::Error::Malformed("id"))?;
-        self.check_fresh(header, id, &header.author)?;
+        let read = Withdrawal::read(&withdraw)?;
+        self.check_fresh(header, read.id, &header.author)?;
         if withdraw.meeting_id != self.record.id().as_bytes()[..] {
             return Err(submission::Error::Elsewhere("meeting").into());
         }
@@ -131,17 +128,15 @@ impl Room {
             return Err(submission::Error::Elsewhere("session").into());
         }
         check_near(Time::from_ms(withdraw.time_ms), header.time)?;
-        let subject = Subject::parse(&withdraw.subject).ok_or(submission::Error::Malformed("subject"))?;
-        if *subject.domain() != header.author {
+        if *read.subject.domain() != header.author {
             return Err(submission::Error::WrongDomain.into());
         }
-        let mut devices = self.doors.waiting_devices(|device| subject.names(device));
-        let present = self.present().map(|member| &member.device);
-        devices.extend(present.filter(|device| subject.names(device)).cloned());
-        if devices.is_empty() {
+        let present = self.present().map(|member| (&member.device, member.entered));
+        let departure = read.departure(present, self.doors.asking());
+        if departure.devices.is_empty() {
             return Err(Error::NotMember.into());
         }
-        Ok((Some((id, header.author.clone())), Change::Depart(devices)))
+        Ok((Some((read.id, header.author.clone())), Change::Depart(departure)))
     }
 
     fn check_submission(
@@ -221,7 +216,8 @@ impl Room {
         let member = self.author(submission, signed, trust)?;
         let leaf: LeafIndex = read_leave(submission)?;
         if leaf == member.leaf {
-            Ok(Change::Depart(BTreeSet::from([member.device.clone()])))
+            let devices = BTreeSet::from([member.device.clone()]);
+            Ok(Change::Depart(Departure { devices, joins_lapse: true }))
         } else {
             Err(submission::Error::Malformed("leaf").into())
         }

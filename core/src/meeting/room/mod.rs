@@ -267,7 +267,7 @@ impl Room {
     }
 
     /// The earlier entries that a later commit may still answer, for those who enter now.
-    pub fn open_sequences(&self) -> Vec<Sequence> {
+    fn open_sequences(&self) -> Vec<Sequence> {
         self.doors.open_sequences(|device| self.member(device).is_some_and(|member| self.has_left(member)))
     }
 

@@ -82,8 +82,12 @@ pub struct House<K> {
     own: Domain,
     streams: Vec<Stream<K>>,
     asks: BTreeMap<DeviceUri, Ask>,
-    absent: BTreeMap<DeviceUri, Duration>,
+    /// Presences without a stream, and since when.
+    absent: BTreeMap<Presence, Duration>,
 }
+
+/// A device that is in, and the commit by which it entered.
+pub type Presence = (DeviceUri, Sequence);
 
 /// How a stream begins.
 enum Start {
@@ -245,6 +249,14 @@ impl<K: Copy + Eq> House<K> {
         told.collect()
     }
 
+    /// Ends the streams of a device that may not have them any more.
+    pub fn cut(&mut self, device: &DeviceUri) -> Vec<Told<K>> {
+        let told = self.of(device).map(|stream| stream.end(0, None)).collect();
+        self.asks.remove(device);
+        self.forget_ended();
+        told
+    }
+
     /// Ends streams that wait for a Join that does not come.
     pub fn give_up(&mut self, at: Duration) -> Vec<Told<K>> {
         let late = self.streams.iter_mut();
@@ -255,7 +267,7 @@ impl<K: Copy + Eq> House<K> {
     }
 
     /// Notes who has no stream; gives those who have had none for too long.
-    pub fn missing(&mut self, room: &Room, at: Duration) -> Vec<DeviceUri> {
+    pub fn missing(&mut self, room: &Room, at: Duration) -> Vec<Presence> {
         if room.is_over() {
             self.absent.clear();
             return Vec::new();
@@ -263,16 +275,17 @@ impl<K: Copy + Eq> House<K> {
         // Who asks to enter anew has no stream as a member.
         let follows =
             |device: &DeviceUri| self.streams.iter().any(|stream| stream.inside && stream.device == *device);
-        let own = room.present().map(|member| &member.device).filter(|device| *device.domain() == self.own);
-        let lonely: BTreeSet<_> = own.filter(|device| !follows(device)).cloned().collect();
-        self.absent.retain(|device, _| lonely.contains(device));
+        let own = room.present().filter(|member| *member.device.domain() == self.own);
+        let lonely = own.filter(|member| !follows(&member.device));
+        let lonely: BTreeSet<_> = lonely.map(|member| (member.device.clone(), member.entered)).collect();
+        self.absent.retain(|presence, _| lonely.contains(presence));
         let mut late = Vec::new();
-        for device in lonely {
-            let anew = self.streams.iter().any(|stream| stream.device == device);
-            let since = self.absent.entry(device.clone()).or_insert(at);
+        for presence in lonely {
+            let anew = self.streams.iter().any(|stream| stream.device == presence.0);
+            let since = self.absent.entry(presence.clone()).or_insert(at);
             if at >= *since + if anew { REPLACED } else { ABSENCE } {
                 *since = at; // Tried again if it does not come into the log.
-                late.push(device);
+                late.push(presence);
             }
         }
         late

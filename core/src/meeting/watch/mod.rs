@@ -7,7 +7,7 @@ mod item;
 mod reader;
 
 pub use self::{
-    house::{ABSENCE, House, NotHere, Opened, Order, Told, UNSEEN},
+    house::{ABSENCE, House, NotHere, Opened, Order, Presence, Told, UNSEEN},
     item::{Logged, Tidings, batch},
     reader::{Note, Reader, Step, What},
 };

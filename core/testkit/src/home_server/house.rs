@@ -10,7 +10,7 @@ use conclave_core::{
     meeting::{
         hub::Ask,
         room::{Effect, Room},
-        watch::{self, Logged, Order, Reader, Step, Tidings, Told},
+        watch::{self, Logged, Order, Presence, Reader, Step, Tidings, Told},
     },
     time::Time,
 };
@@ -117,7 +117,7 @@ impl House {
     }
 
     /// Gives the members that have had no stream for too long.
-    pub(crate) fn missing(&mut self, room: &Room, log: &Log, now: Time, out: &mut Out) -> Vec<DeviceUri> {
+    pub(crate) fn missing(&mut self, room: &Room, log: &Log, now: Time, out: &mut Out) -> Vec<Presence> {
         let told = self.devices.give_up(at(now));
         self.carry(log, told, out);
         self.devices.missing(room, at(now))

@@ -286,8 +286,8 @@ impl HomeServer {
             }
             let room = seat.follower.room();
             let late = seat.house.missing(room, &stored.log, now, &mut self.out);
-            for device in late {
-                let withdraw = self.withdraw(now, place.1, session, &device);
+            for gone in late {
+                let withdraw = self.withdraw(now, place.1, session, &gone);
                 let request = peer::Request::Withdraw { meeting: place.1, withdraw };
                 self.request(place.0.clone(), request, Origin::Nobody);
             }

@@ -10,7 +10,7 @@ mod handle;
 mod link;
 mod reassembly;
 
-use std::{collections::BTreeSet, io, net::SocketAddr, sync::Arc};
+use std::{collections::BTreeSet, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use conclave_core::identity::address::Domain;
@@ -24,6 +24,8 @@ pub(super) use datagram::{Datagram, read as read_datagram};
 pub(super) use handle::LinkHandle;
 pub(super) use reassembly::Incoming;
 
+/// How long peers have to hear that the relay ends.
+const GOODBYE: Duration = Duration::from_secs(1);
 /// The protocol's name in TLS.
 pub const ALPN: &[u8] = b"conclave-relay/1";
 
@@ -84,6 +86,14 @@ impl Relay {
         media.needs.set(needs).map_err(|_| io::Error::other("this media has a relay already"))?;
         let keeper = endpoint::Keeper::new(config.domain, endpoint.clone(), identity, media.clone());
         Ok(Self { endpoint, task: tokio::spawn(keeper.run(queue)) })
+    }
+
+    /// Ends all links and gives the port back.
+    pub async fn stop(mut self) {
+        self.task.abort();
+        let _aborted = (&mut self.task).await;
+        self.endpoint.close(0_u32.into(), b"closed");
+        let _late = tokio::time::timeout(GOODBYE, self.endpoint.wait_idle()).await;
     }
 
     /// The UDP address in use.

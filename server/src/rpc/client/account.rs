@@ -3,13 +3,10 @@
 use std::time::Instant;
 
 use conclave_core::identity::{address::DeviceUri, keys::PublicKey};
-use conclave_proto::{
-    client::v1::{
-        DeviceInfo, ListDevicesRequest, ListDevicesResponse, PublishSealingKeyRequest,
-        PublishSealingKeyResponse, RenewCertificateRequest, RenewCertificateResponse, SignInRequest,
-        SignInResponse, SignOutRequest, SignOutResponse, account_service_server::AccountService,
-    },
-    types::v1::WithdrawBasis,
+use conclave_proto::client::v1::{
+    DeviceInfo, ListDevicesRequest, ListDevicesResponse, PublishSealingKeyRequest, PublishSealingKeyResponse,
+    RenewCertificateRequest, RenewCertificateResponse, SignInRequest, SignInResponse, SignOutRequest,
+    SignOutResponse, account_service_server::AccountService,
 };
 use tonic::{Request, Response, Status, async_trait};
 
@@ -17,7 +14,6 @@ use super::gate::caller;
 use crate::{
     account::devices::{Devices, SignIn},
     clock,
-    meeting::registry::Registry,
     refusal::Refusal,
     rpc::listener::Connection,
 };
@@ -25,13 +21,12 @@ use crate::{
 /// Answers for this server's accounts.
 pub struct Account {
     devices: Devices,
-    registry: Registry,
 }
 
 impl Account {
-    /// Of these devices; who signs out leaves these meetings.
-    pub const fn new(devices: Devices, registry: Registry) -> Self {
-        Self { devices, registry }
+    /// Of these devices.
+    pub const fn new(devices: Devices) -> Self {
+        Self { devices }
     }
 }
 
@@ -99,7 +94,6 @@ impl AccountService for Account {
         let SignOutRequest { device, everywhere } = request.into_inner();
         if everywhere {
             let ended = self.devices.sign_out_everywhere(caller.user()).await.map_err(Refusal::from)?;
-            self.registry.evict(&caller.user().to_string(), WithdrawBasis::SignedOut).await;
             return Ok(Response::new(SignOutResponse { ended }));
         }
         let device = match device.as_str() {
@@ -107,7 +101,6 @@ impl AccountService for Account {
             uri => DeviceUri::parse(uri).map_err(|_| Refusal::MALFORMED)?,
         };
         self.devices.sign_out(caller.user(), &device).await.map_err(Refusal::from)?;
-        self.registry.evict(&device.to_string(), WithdrawBasis::SignedOut).await;
         Ok(Response::new(SignOutResponse { ended: 1 }))
     }
 }

@@ -186,10 +186,15 @@ impl MeetingService for Meetings {
         if submission.device != caller.device {
             return Err(Refusal::from(ErrorReason::NotEntitled).into());
         }
+        let follows = submission.kind == Kind::Join && !self.is_here(&named);
+        if follows {
+            let expected = self.registry.expect(&named.hub, &named.id, submission.session).await;
+            self.missed(caller.user(), expected)?;
+        }
         let answer = self.hand_in(&named, request).await;
         let answer = self.missed(caller.user(), answer)?;
         if submission.kind == Kind::Join {
-            if !self.is_here(&named) {
+            if follows {
                 self.registry.follow(&named.hub, &named.id, submission.session).await?;
             }
             self.registry.list_for(caller.user(), &named.id).await?;

@@ -1,0 +1,293 @@
+//! Meetings across two real servers with real devices: create, invite, join, chat, go, come back.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)] // Tests may panic.
+
+mod organisation;
+mod person;
+
+use conclave_core::{
+    device::{
+        command::{Command, Door, MeetingAddress, NewMeeting},
+        event::{CallEvent, Done, Event, Invited, Over, Roster, Standing},
+    },
+    group::Suite,
+    identity::address::DeviceUri,
+};
+use conclave_server::{account::devices, server::Running};
+use organisation::{Authorities, Organisation};
+use person::Person;
+
+struct World {
+    authorities: Authorities,
+    north: Organisation,
+    south: Organisation,
+    north_runs: Running,
+    south_runs: Running,
+    alice: Person,
+    bob: Person,
+}
+
+impl World {
+    async fn new() -> Self {
+        let _already = tracing_subscriber::fmt()
+            .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
+            .with_test_writer()
+            .try_init();
+        let authorities = Authorities::new();
+        let mut north = Organisation::new("north", 10, &authorities).await;
+        let mut south = Organisation::new("south", 20, &authorities).await;
+        let (north_runs, south_runs) = (north.start(&authorities).await, south.start(&authorities).await);
+        let alice = Person::new(&north, &north_runs, "alice").await;
+        let bob = Person::new(&south, &south_runs, "bob").await;
+        Self { authorities, north, south, north_runs, south_runs, alice, bob }
+    }
+
+    async fn restart_north(mut self) -> Self {
+        self.north_runs.stop().await;
+        self.north_runs = self.north.start(&self.authorities).await;
+        self
+    }
+
+    async fn restart_south(mut self) -> Self {
+        self.south_runs.stop().await;
+        self.south_runs = self.south.start(&self.authorities).await;
+        self
+    }
+
+    async fn stop(self) {
+        self.north_runs.stop().await;
+        self.south_runs.stop().await;
+    }
+
+    /// Alice makes a meeting and invites bob, who gets the invitation over both servers.
+    async fn invited(&mut self, lobby: bool) -> (MeetingAddress, Invited) {
+        let new = NewMeeting {
+            title: "Plans".to_owned(),
+            starts_ms: 0,
+            lobby,
+            link: true,
+            guests: false,
+            open_domains: vec![],
+            suite: Suite::Classical,
+        };
+        let Done::Created { meeting, .. } = self.alice.run(Command::CreateMeeting(new)).await else {
+            panic!("no meeting")
+        };
+        let addresses = vec![self.bob.address.clone()];
+        let invite = Command::Invite { meeting: meeting.clone(), addresses };
+        let Done::Invited { devices: 1, .. } = self.alice.run(invite).await else {
+            panic!("bob has no device")
+        };
+        self.bob.ask(Command::Receive { follow: true });
+        let invitation = self.bob.until(|event| match event {
+            Event::Invited(invited) => Some(invited.clone()),
+            _ => None,
+        });
+        (meeting, invitation.await)
+    }
+
+    /// Both are in the room.
+    async fn met(&mut self) -> MeetingAddress {
+        let (meeting, invitation) = self.invited(false).await;
+        self.alice.run(Command::Join(Door::Address(meeting.clone()))).await;
+        self.bob.run(Command::Join(Door::Link(invitation.link))).await;
+        let here = self.alice.until_call(roster_of(2)).await;
+        let there = self.bob.until_call(roster_of(2)).await;
+        assert_eq!(here.verification_code, there.verification_code);
+        meeting
+    }
+}
+
+fn roster_of(count: usize) -> impl FnMut(&CallEvent) -> Option<Roster> {
+    move |event| match event {
+        CallEvent::Roster(roster) if roster.members.len() == count => Some(roster.clone()),
+        CallEvent::Over(over) => panic!("{over:?}"),
+        _ => None,
+    }
+}
+
+fn over(event: &CallEvent) -> Option<Over> {
+    match event {
+        CallEvent::Over(over) => Some(over.clone()),
+        _ => None,
+    }
+}
+
+fn say(meeting: &MeetingAddress, text: &str) -> Command {
+    Command::Chat { meeting: meeting.clone(), text: text.to_owned() }
+}
+
+/// Everything said up to `last`, in the order in which the device tells it.
+async fn heard(person: &mut Person, last: &str) -> Vec<String> {
+    let mut all = Vec::new();
+    person
+        .until_call(|event| {
+            let CallEvent::Chat { text, .. } = event else { return None };
+            all.push(text.clone());
+            (text == last).then_some(())
+        })
+        .await;
+    all
+}
+
+#[tokio::test]
+async fn two_organisations_create_invite_join_chat_and_leave() {
+    let mut world = World::new().await;
+    let meeting = world.met().await;
+    world.alice.run(say(&meeting, "hello south")).await;
+    assert_eq!(heard(&mut world.bob, "hello south").await, ["hello south"]);
+    world.bob.run(say(&meeting, "hello north")).await;
+    assert_eq!(heard(&mut world.alice, "hello north").await, ["hello south", "hello north"]);
+    world.bob.run(Command::Leave(meeting.clone())).await;
+    world.alice.until_call(roster_of(1)).await;
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_removed_person_gets_no_more_of_the_log() {
+    let mut world = World::new().await;
+    let meeting = world.met().await;
+    let address = world.bob.address.clone();
+    world.alice.run(Command::Remove { meeting: meeting.clone(), address }).await;
+    assert_eq!(world.bob.until_call(over).await, Over::Removed);
+    world.alice.until_call(roster_of(1)).await;
+    // What is said afterwards is in alice's log and not told to bob, who may not come back either.
+    world.alice.run(say(&meeting, "alone now")).await;
+    heard(&mut world.alice, "alone now").await;
+    world.bob.try_run(Command::Join(Door::Address(meeting))).await.unwrap_err();
+    let told = world.bob.told();
+    let chats =
+        told.iter().filter(|event| matches!(event, Event::Call { event: CallEvent::Chat { .. }, .. }));
+    assert_eq!(chats.count(), 0);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn f7_both_servers_are_stopped_and_started_and_the_talk_goes_on() {
+    let mut world = World::new().await;
+    let meeting = world.met().await;
+    world.alice.run(say(&meeting, "one")).await;
+    world = world.restart_south().await;
+    world.alice.run(say(&meeting, "two")).await;
+    world = world.restart_north().await;
+    world.alice.run(say(&meeting, "three")).await;
+    world.bob.run(say(&meeting, "four")).await;
+    for person in [&mut world.alice, &mut world.bob] {
+        assert_eq!(heard(person, "four").await, ["one", "two", "three", "four"], "{}", person.address);
+    }
+    world.stop().await;
+}
+
+/// The first sitting is over when the second runs; what a follower says of the one must not touch the other.
+#[tokio::test]
+async fn f7_a_second_sitting_goes_on_after_a_restart() {
+    let mut world = World::new().await;
+    let meeting = world.met().await;
+    world.bob.run(Command::Leave(meeting.clone())).await;
+    assert_eq!(world.bob.until_call(over).await, Over::Left);
+    world.alice.run(Command::Leave(meeting.clone())).await;
+    assert_eq!(world.alice.until_call(over).await, Over::Left);
+    world.alice.run(Command::Join(Door::Address(meeting.clone()))).await;
+    world.bob.run(Command::Join(Door::Address(meeting.clone()))).await;
+    world.bob.until_call(roster_of(2)).await;
+    world = world.restart_south().await;
+    world.bob.run(say(&meeting, "one")).await;
+    world.alice.run(say(&meeting, "two")).await;
+    assert_eq!(heard(&mut world.bob, "two").await, ["one", "two"]);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn who_waits_in_the_lobby_learns_nothing_but_that_until_a_host_opens() {
+    let mut world = World::new().await;
+    let (meeting, invitation) = world.invited(true).await;
+    world.alice.run(Command::Join(Door::Address(meeting.clone()))).await;
+    world.alice.run(say(&meeting, "before")).await;
+    // Eve has the link and no token: with the lobby on she waits.
+    let mut eve = Person::new(&world.south, &world.south_runs, "eve").await;
+    let join = eve.ask(Command::Join(Door::Link(invitation.link)));
+    eve.until_call(|event| matches!(event, CallEvent::Standing(Standing::Waiting)).then_some(())).await;
+    let waits: DeviceUri = world
+        .alice
+        .until_call(|event| match event {
+            CallEvent::Waiting(device) => Some(device.clone()),
+            _ => None,
+        })
+        .await;
+    assert_eq!(*waits.user(), eve.address);
+    world.alice.run(say(&meeting, "while she waits")).await;
+    heard(&mut world.alice, "while she waits").await;
+    let told: Vec<_> = eve.told().into_iter().filter(|event| !is_standing(event)).collect();
+    assert!(told.is_empty(), "{told:?}");
+    world.alice.run(Command::Admit { meeting: meeting.clone(), device: waits, admitted: true }).await;
+    eve.answer(join).await.unwrap();
+    eve.until_call(roster_of(2)).await;
+    world.alice.run(say(&meeting, "after")).await;
+    assert_eq!(heard(&mut eve, "after").await, ["after"]);
+    world.stop().await;
+}
+
+fn is_standing(event: &Event) -> bool {
+    matches!(event, Event::Call { event: CallEvent::Standing(_), .. })
+}
+
+/// What an operator does to an account or its sessions takes its devices out of the meetings that run.
+async fn an_operator_takes_bob_out(change: impl AsyncFnOnce(&World)) {
+    let mut world = World::new().await;
+    let meeting = world.met().await;
+    change(&world).await;
+    world.alice.until_call(roster_of(1)).await;
+    assert!(matches!(world.bob.until_call(over).await, Over::Refused(_) | Over::Removed));
+    world.alice.run(say(&meeting, "alone now")).await;
+    heard(&mut world.alice, "alone now").await;
+    assert!(!world.bob.told().iter().any(is_chat));
+    world.stop().await;
+}
+
+fn is_chat(event: &Event) -> bool {
+    matches!(event, Event::Call { event: CallEvent::Chat { .. }, .. })
+}
+
+#[tokio::test]
+async fn a_disabled_account_is_taken_out_of_its_meetings() {
+    an_operator_takes_bob_out(async |world| {
+        let accounts = world.south.accounts(&world.south_runs);
+        accounts.set_disabled("bob", true).await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_session_that_an_operator_ends_is_taken_out_of_its_meetings() {
+    an_operator_takes_bob_out(async |world| {
+        // As a new password does it: the account stays, its devices are signed out.
+        let ended = devices::sign_out_everywhere(&*world.south_runs.store(), &world.bob.address).await;
+        assert_eq!(ended, Ok(1));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_an_operator_ended_while_the_server_was_down_counts_when_it_is_up() {
+    let mut world = World::new().await;
+    world.met().await;
+    world.south_runs.stop().await;
+    let ended = devices::sign_out_everywhere(&*world.south.store(), &world.bob.address).await;
+    assert_eq!(ended, Ok(1));
+    world.south_runs = world.south.start(&world.authorities).await;
+    world.alice.until_call(roster_of(1)).await;
+    world.stop().await;
+}
+
+/// Nobody can let her in again: what she was is lost, the session over, and she founds the next one.
+#[tokio::test]
+async fn mtg_33_who_crashes_alone_in_a_room_comes_back() {
+    let mut world = World::new().await;
+    let (meeting, _) = world.invited(false).await;
+    world.alice.run(Command::Join(Door::Address(meeting.clone()))).await;
+    world.alice.crash();
+    world.alice.run(Command::Join(Door::Address(meeting.clone()))).await;
+    world.alice.until_call(roster_of(1)).await;
+    world.alice.run(say(&meeting, "again")).await;
+    assert_eq!(heard(&mut world.alice, "again").await, ["again"]);
+    world.stop().await;
+}
