@@ -130,7 +130,7 @@ pub struct Relay {
 pub struct Media {
     /// Where to listen (UDP, TCP for those whose network blocks UDP); each further thread takes the next port.
     pub listen: SocketAddr,
-    /// The addresses that clients are told; empty: the address of `listen`.
+    /// The addresses that clients are told; empty: that of `listen`, or if it is 0.0.0.0, this machine's own.
     pub advertise: Vec<IpAddr>,
     /// Media threads; meetings are spread over them.
     pub threads: u16,
@@ -265,8 +265,17 @@ impl Config {
             (limits.devices_per_user == 0, "limits.devices_per_user", "must be at least 1"),
             (!(1..=365).contains(&limits.session_days), "limits.session_days", "must be 1 to 365"),
             (
-                self.media.listen.ip().is_unspecified()
-                    && self.media.advertise.iter().any(IpAddr::is_unspecified),
+                collide(self.public.listen, self.federation.listen, 1),
+                "federation.listen",
+                "must not be the port of public.listen",
+            ),
+            (
+                collide(self.relay.listen, self.media.listen, self.media.threads),
+                "media.listen",
+                "must leave relay.listen its port (each media thread takes one)",
+            ),
+            (
+                self.media.advertise.iter().any(IpAddr::is_unspecified),
                 "media.advertise",
                 "must name addresses that clients can reach, not 0.0.0.0 or ::",
             ),
@@ -290,6 +299,13 @@ impl Config {
         }
         Endpoint::parse(&format!("{}:{}", self.domain.0.host(), listen.port())).into_iter().collect()
     }
+}
+
+/// Whether the first port is among so many that begin with the second.
+fn collide(one: SocketAddr, other: SocketAddr, ports: u16) -> bool {
+    let same_ip = one.ip() == other.ip() || one.ip().is_unspecified() || other.ip().is_unspecified();
+    let taken = other.port()..other.port().saturating_add(ports);
+    same_ip && one.port() != 0 && other.port() != 0 && taken.contains(&one.port())
 }
 
 impl Default for Public {
@@ -446,6 +462,10 @@ mod tests {
             refused("domain = 'n.example'\n[media]\nthreads = 0")
                 .contains("media.threads must be at least 1")
         );
+        let same = "domain = 'n.example'\n[public]\nlisten = '0.0.0.0:7441'";
+        assert!(refused(same).contains("federation.listen must not be the port of public.listen"));
+        let same = "domain = 'n.example'\n[media]\nlisten = '0.0.0.0:7440'\nthreads = 2";
+        assert!(refused(same).contains("media.listen must leave relay.listen its port"));
         assert!(refused("domain = 'n.example'\n[relay]\nadvertise = ['x']").contains("HOST:PORT"));
         assert!(refused("domain = 'n.example'\n[log]\nformat = 'xml'").contains("xml"));
         let peer = "domain = 'n.example'\n[[discovery.peers]]\ndomain = 's.example'\nroot = '12'";

@@ -43,21 +43,29 @@ pub enum Error {
     #[error("{0} holds no certificate or key in PEM")]
     Pem(PathBuf),
     /// The federation key cannot be used.
-    #[error(transparent)]
-    Tls(#[from] tls::Error),
+    #[error("{0} and its key do not belong together ({1}); put the copies of both back")]
+    Mismatch(PathBuf, tls::Error),
     /// A certificate cannot be made.
     #[error("no certificate can be made: {0}")]
     Make(#[from] rcgen::Error),
     /// The device CA is not the descriptor's.
-    #[error(
-        "the device CA's key does not belong to the descriptor: {0}; run: conclave-server descriptor sign"
-    )]
+    #[error("the device CA does not belong to the descriptor: {0}; run: conclave-server descriptor sign")]
     DeviceCa(#[from] certificate::Error),
     /// The descriptor is not good.
     #[error("{0}; run: conclave-server descriptor sign")]
     Descriptor(#[from] descriptor::Error),
+    /// There are no keys.
+    #[error(
+        "there are no keys in {0}: put the copy of them back, or make a new server with `conclave-server init`"
+    )]
+    NoKeys(PathBuf),
+    /// What the server signs with is not what it says it signs with.
+    #[error(
+        "{0} is not the key that the descriptor names; put the right one back, or run: conclave-server descriptor sign"
+    )]
+    OtherKey(PathBuf),
     /// The file is no descriptor.
-    #[error("{0} is no descriptor")]
+    #[error("{0} is no descriptor; put the copy of it back")]
     NoDescriptor(PathBuf),
     /// Another root key signed the descriptor that is there.
     #[error(
@@ -135,16 +143,26 @@ impl Keyring {
 
     /// Everything that a running server needs.
     pub fn load(&self) -> Result<Held, Error> {
+        if !self.folder.exists() {
+            return Err(Error::NoKeys(self.folder.clone()));
+        }
         let signed = self.descriptor()?;
         let descriptor = Descriptor::verify(&signed)?;
         let ca = self.seed("device-ca.key")?;
         let device_ca = DeviceCa::new(ca, descriptor.device_ca.clone(), &descriptor.root, &self.domain)?;
-        let signing_key = self.seed("signing.key")?;
+        let (signing_key, identity) = (self.seed("signing.key")?, self.identity("federation")?);
+        let named = |key: &ServerSigningKey| key.public_key == signing_key.public();
+        if !descriptor.signing_keys.iter().any(named) {
+            return Err(Error::OtherKey(self.file("signing.key")));
+        }
+        if !descriptor.federation_pins.contains(&identity.spki()) {
+            return Err(Error::OtherKey(self.file("federation.key")));
+        }
         Ok(Held {
             device_ca,
             signing_key_id: key_id(&signing_key),
             signing_key,
-            identity: self.identity("federation")?,
+            identity,
             descriptor: signed,
         })
     }
@@ -254,9 +272,10 @@ impl Keyring {
 
     fn identity(&self, name: &str) -> Result<Identity, Error> {
         let (certificate, key) = (self.file(&format!("{name}.pem")), self.file(&format!("{name}.key")));
-        let read = CertificateDer::from_pem_file(&certificate).map_err(|_| Error::Pem(certificate))?;
+        let read =
+            CertificateDer::from_pem_file(&certificate).map_err(|_| Error::Pem(certificate.clone()))?;
         let key = PrivateKeyDer::from_pem_file(&key).map_err(|_| Error::Pem(key))?;
-        Ok(Identity::new(read, key)?)
+        Identity::new(read, key).map_err(|error| Error::Mismatch(certificate, error))
     }
 
     fn make_federation_key(&self, name: &str) -> Result<(), Error> {

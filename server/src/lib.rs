@@ -12,6 +12,7 @@ pub mod keyring;
 pub mod media;
 pub mod meeting;
 pub mod operator;
+pub mod port;
 pub mod random;
 pub mod refusal;
 pub mod rpc;

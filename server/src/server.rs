@@ -36,6 +36,7 @@ use crate::{
         relay::{Relay, RelayConfig},
     },
     meeting::{context::Context, registry::Registry},
+    port::Port,
     refusal::Refusal,
     rpc::{
         self,
@@ -106,9 +107,9 @@ pub enum Error {
     /// The store does not answer.
     #[error(transparent)]
     Store(#[from] store::Error),
-    /// The media or relay sockets cannot be opened.
-    #[error("the media or relay port cannot be used: {0}")]
-    Media(#[from] std::io::Error),
+    /// A port cannot be listened on.
+    #[error(transparent)]
+    Port(#[from] Port),
     /// The federation key cannot be used.
     #[error(transparent)]
     Tls(#[from] tls::Error),
@@ -141,9 +142,11 @@ pub async fn start(setup: Setup, listeners: Listeners) -> Result<Running, Error>
     let courier = Arc::new(PeerCourier(peers.clone()));
     let outbox =
         Outbox::open(Arc::clone(&store), inbox.clone(), courier, parts.clone(), shutdown.clone()).await?;
-    let media = Media::start(&setup.media)?;
+    let port = |setting, address| move |error| Port { setting, address, error };
+    let media = Media::start(&setup.media).map_err(port("media.listen", setup.media.listen))?;
     let relay = RelayConfig { domain: setup.domain.clone(), listen: setup.relay };
-    let relay = Relay::start(relay, Arc::new(peers.clone()), &media)?;
+    let relay =
+        Relay::start(relay, Arc::new(peers.clone()), &media).map_err(port("relay.listen", setup.relay))?;
     let registry = Registry::open(Context {
         signer: setup.signer.clone(),
         store: Arc::clone(&store),
@@ -163,7 +166,7 @@ pub async fn start(setup: Setup, listeners: Listeners) -> Result<Running, Error>
     let boxes = (inbox, outbox);
     let federation = federation_port(&setup, &peers, &registry, &boxes.0);
     let public = public_port(&setup, &peers, &registry, boxes, media.clone(), shutdown.clone());
-    let relay_address = relay.local_address()?;
+    let relay_address = relay.local_address().map_err(port("relay.listen", setup.relay))?;
     let running =
         Running { peers, registry, media, relay_address, relay, shutdown, connections, parts, store };
     let federation_tls = setup.identity.server_config(tls::ALPN_H2)?;
@@ -239,7 +242,7 @@ fn public_port(
 }
 
 impl Running {
-    fn listen<P: Port>(
+    fn listen<P: Serves>(
         &self,
         listener: TcpListener,
         tls: rustls::ServerConfig,
@@ -277,7 +280,7 @@ impl Running {
 
 /// One port's way of answering.
 #[async_trait]
-trait Port: Send + Sync + 'static {
+trait Serves: Send + Sync + 'static {
     async fn answer(&self, request: Request<Incoming>) -> Response<Body>;
 }
 
@@ -287,7 +290,7 @@ struct FederationPort {
 }
 
 #[async_trait]
-impl Port for FederationPort {
+impl Serves for FederationPort {
     async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
         let mut request = request.map(body);
         match self.gate.admit(&mut request) {
@@ -305,7 +308,7 @@ struct PublicPort {
 }
 
 #[async_trait]
-impl Port for PublicPort {
+impl Serves for PublicPort {
     async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
         if !self.router.serves(request.uri().path()) {
             let ready = !self.shutdown.is_cancelled();

@@ -138,7 +138,7 @@ fn a_server_lives_from_init_to_restore() {
 
     let file = north.path("backup");
     let backup = north.json(&["backup", file.to_str().unwrap()]);
-    assert!(north.refused(&["backup", file.to_str().unwrap()], "").contains("File exists"));
+    assert!(north.refused(&["backup", file.to_str().unwrap()], "").contains("nothing is overwritten"));
     assert!(north.refused(&["restore", file.to_str().unwrap()], "").contains("move it away first"));
     fs::rename(north.path("data/store"), north.path("old")).unwrap();
     let restored = north.good(&["restore", file.to_str().unwrap()], "");
@@ -170,7 +170,12 @@ fn the_running_server_does_what_operators_ask() {
     );
     assert_eq!(north.json(&["user", "list"])["users"].as_array().unwrap().len(), 2);
     let file = north.path("backup");
-    assert_eq!(north.json(&["backup", file.to_str().unwrap()])["answer"], "backup");
+    let answer = north.json(&["backup", file.to_str().unwrap()]);
+    assert_eq!((answer["answer"].as_str(), answer["file"].as_str()), (Some("backup"), file.to_str()));
+    let left = fs::read_dir(north.path("data")).unwrap().map(|entry| entry.unwrap().file_name());
+    assert!(!left.into_iter().any(|name| name.to_str().unwrap().starts_with(".backup")), "a draft was left");
+    let subject = north.json(&["audit", "show", "--last", "1"])["entries"][0]["subject"].clone();
+    assert_eq!(subject, file.to_str().unwrap());
     let findings = north.json(&["check"]);
     let findings = findings.as_array().unwrap();
     assert!(findings.iter().any(|finding| finding["text"].as_str().unwrap().contains("answers")));
@@ -310,4 +315,112 @@ fn keys_are_made_for_a_configuration_that_is_there() {
     assert!(init("north.example").status.success());
     assert!(Path::new(&folder.path().join("elsewhere/keys/root.key")).exists());
     assert!(errors(&init("north.example")).contains("there are keys"));
+}
+
+impl Organisation {
+    /// What `check` and `serve` say of a server with something changed; both must refuse, and go on when it is undone.
+    fn broken(&self, file: &str, change: impl Fn(String) -> String, said: &str) {
+        let file = self.path(file);
+        let whole = fs::read_to_string(&file).unwrap();
+        fs::write(&file, change(whole.clone())).unwrap();
+        self.both_say(said);
+        fs::write(&file, whole).unwrap();
+        self.good(&["check"], "");
+    }
+
+    fn both_say(&self, said: &str) {
+        let check = self.run(&["check"], "");
+        let text = String::from_utf8_lossy(&check.stdout).into_owned();
+        assert!(!check.status.success(), "check should find: {said}\n{text}");
+        assert!(text.lines().any(|line| line.starts_with("BAD ")) && text.contains(said), "{said}: {text}");
+        let serve = self.refused(&["serve"], "");
+        assert!(serve.contains(said), "{said}: {serve}");
+        let once = serve.split(": ").collect::<Vec<_>>();
+        assert!(once.windows(2).all(|pair| pair[0].trim() != pair[1].trim()), "said twice: {serve}");
+    }
+}
+
+#[test]
+fn a_broken_configuration_is_named_with_its_remedy() {
+    let north = Organisation::with_keys();
+    let [public, federation, media] = north.ports.map(|port| format!("\"127.0.0.1:{port}\""));
+    let set = |from: &str, to: &str| {
+        let (from, to) = (from.to_owned(), to.to_owned());
+        move |text: String| {
+            assert!(text.contains(&from), "{from}");
+            text.replace(&from, &to)
+        }
+    };
+    for (from, to, said) in [
+        ("threads = 1", "treads = 1", "unknown field `treads`"),
+        ("threads = 1", "threads =", "line 3"),
+        ("threads = 1", "threads = 0", "media.threads must be at least 1"),
+        ("level = \"info\"", "level = \"a=b=c\"", "log.level \"a=b=c\""),
+        ("data = \"data\"", "data = \"nowhere\"", "make a new server with"),
+        ("ca_files = []", "ca_files = [\"no.pem\"]", "no.pem"),
+        ("certificate = \"keys/public.pem\"", "certificate = \"no.pem\"", "public.certificate"),
+        (&federation, "\"192.0.2.77:7441\"", "no network interface of this machine has this address"),
+        (&federation, &public, "federation.listen must not be the port of public.listen"),
+        (&media, &federation, "media.listen must leave relay.listen its port"),
+    ] {
+        north.broken("conclave.toml", set(from, to), said);
+    }
+    // The domain is in the certificates and the descriptor too.
+    let domain = format!("domain = \"{}\"", north.domain());
+    north.broken("conclave.toml", set(&domain, "domain = \"west.localhost:1\""), "descriptor sign");
+}
+
+#[test]
+fn a_port_in_use_is_named() {
+    let north = Organisation::with_keys();
+    let [public, federation, media] = north.ports;
+    for (setting, port) in [("public.listen", public), ("federation.listen", federation)] {
+        let _other = TcpListener::bind(("127.0.0.1", port)).unwrap();
+        north.both_say(&format!("{setting} 127.0.0.1:{port} is in use"));
+    }
+    for (setting, port) in [("relay.listen", federation), ("media.listen", media)] {
+        let _other = std::net::UdpSocket::bind(("127.0.0.1", port)).unwrap();
+        north.both_say(&format!("{setting} 127.0.0.1:{port} is in use"));
+    }
+    north.good(&["check"], "");
+}
+
+#[test]
+fn wrong_keys_are_named_with_their_remedy() {
+    let north = Organisation::with_keys();
+    let other = |_| format!("{}\n", "07".repeat(32));
+    north.broken("data/keys/signing.key", other, "is not the key that the descriptor names");
+    north.broken("data/keys/device-ca.key", other, "descriptor sign");
+    north.broken("data/keys/signing.key", |_| "garbage".to_owned(), "64 hexadecimal digits");
+    north.broken("data/keys/federation.pem", |_| "garbage".to_owned(), "in PEM");
+    let swap = |_| fs::read_to_string(north.path("data/keys/federation-next.pem")).unwrap();
+    north.broken("data/keys/federation.pem", swap, "do not belong together");
+    let key = north.path("data/keys/signing.key");
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o640)).unwrap();
+    north.both_say("chmod 600");
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
+    fs::rename(north.path("data/keys"), north.path("away")).unwrap();
+    north.both_say("data/keys");
+    fs::rename(north.path("away"), north.path("data/keys")).unwrap();
+    north.good(&["check"], "");
+}
+
+#[test]
+fn an_expired_certificate_is_bad_and_one_for_another_name() {
+    let north = Organisation::with_keys();
+    for (name, until, said) in [
+        ("north.localhost", 2021, "it has expired"),
+        ("west.localhost", 2100, "it is not for north.localhost"),
+    ] {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let mut params = rcgen::CertificateParams::new(vec![name.to_owned()]).unwrap();
+        params.not_before = rcgen::date_time_ymd(2020, 1, 1);
+        params.not_after = rcgen::date_time_ymd(until, 1, 1);
+        fs::write(north.path("data/keys/public.key"), key.serialize_pem()).unwrap();
+        fs::write(north.path("data/keys/public.pem"), params.self_signed(&key).unwrap().pem()).unwrap();
+        let check = north.run(&["check"], "");
+        assert!(!check.status.success());
+        let text = String::from_utf8_lossy(&check.stdout).into_owned();
+        assert!(text.contains(&format!("BAD   HTTPS certificate: {said}")), "{text}");
+    }
 }

@@ -35,6 +35,7 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<bool> 
     }
     build(workspace, &[])?;
     let mut command = runner(workspace, "demo")?;
+    command.arg("--media").arg(workspace.root.join("interop-tests/media"));
     if arguments.keep {
         command.arg("--keep");
     }

@@ -24,8 +24,10 @@ const EXAMPLES: &str = "\
 A first meeting:
   conclave sign-in alice@north.example          asks for your password, once
   conclave meeting create --title \"Weekly\"      prints the meeting's link
-  conclave meeting invite MEETING bob@south.example
-  conclave join LINK                            you are in; type to chat, /help for more
+  conclave meeting invite Weekly bob@south.example
+  conclave join Weekly                          or: join LINK. You are in; type to chat, /help for more
+And bob, whom you invited:
+  conclave invitations                          shows what came, and how to join
 
 Your keys and session are in $CONCLAVE_HOME, or ~/.config/conclave, for you alone.
 With --json every command prints JSON lines; see client/cli/README.md for their fields.";
@@ -91,7 +93,7 @@ pub struct SignIn {
     #[arg(long, value_name = "HOST[:PORT]", value_parser = parse_server)]
     pub server: Option<Domain>,
     /// PEM file with the certificates to trust for that server, in place of the system's
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", env = "CONCLAVE_CA")]
     pub ca: Option<PathBuf>,
     /// Read the password from the first line of the input
     #[arg(long)]
@@ -122,12 +124,12 @@ pub enum Meeting {
     List,
     /// Show one of your meetings
     Show {
-        /// Its link or address
+        /// Its title, link or address
         meeting: String,
     },
     /// Invite people; they find the invitation under `conclave invitations`
     Invite {
-        /// The meeting's link or address
+        /// The meeting's title, link or address
         meeting: String,
         /// Whom, as bob@south.example
         #[arg(required = true, value_parser = UserAddress::parse)]
@@ -135,7 +137,7 @@ pub enum Meeting {
     },
     /// End a meeting for good, for everybody
     End {
-        /// Its link or address
+        /// Its title, link or address
         meeting: String,
     },
 }
@@ -167,7 +169,7 @@ pub struct Create {
 /// How to enter a meeting, and what to send and keep.
 #[derive(Debug, Args)]
 pub struct Join {
-    /// The meeting's link or address; without its #part a link opens no door
+    /// The meeting's link, address, or title if it is one of yours; without its #part a link opens no door
     pub meeting: String,
     /// Send this Opus file (Ogg), again and again
     #[arg(long, value_name = "FILE.ogg")]

@@ -145,7 +145,7 @@ impl Driver {
 
     fn take(&mut self, input: Input) -> Result<(), Error> {
         // A stream that was closed is silent, whatever was on its way.
-        if let Input::Item { stream, .. } | Input::Ended { stream, .. } = &input
+        if let Input::Opened { stream } | Input::Item { stream, .. } | Input::Ended { stream, .. } = &input
             && !self.streams.contains_key(stream)
         {
             return Ok(());
@@ -205,6 +205,9 @@ async fn read_stream(
             return;
         }
     };
+    if feed.send(Input::Opened { stream }).is_err() {
+        return;
+    }
     let mut end = None;
     while let Some(item) = items.next().await {
         match item {

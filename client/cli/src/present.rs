@@ -7,11 +7,20 @@ use conclave_core::{
         event::{CallEvent, Done, Event, Invited, Meeting, Member, Over, Roster, Standing, Verification},
     },
     group::suite::Suite,
+    identity::address::UserAddress,
     meeting::policy::{Policy, Role},
 };
+use conclave_proto::types::v1::ErrorReason;
 use serde_json::{Value, json};
 
-use crate::{media::worker::Report, screen::Note, terminal::clean};
+use crate::{
+    media::{
+        Kind,
+        worker::{Report, Statistics},
+    },
+    screen::Note,
+    terminal::clean,
+};
 
 /// `ID@HUB`.
 pub fn address(meeting: &MeetingAddress) -> String {
@@ -45,7 +54,8 @@ pub fn done(done: &Done) -> Note {
             format!("Signed in as {}. This device is {device}.", device.user()),
         ),
         Done::SignedOut(ended) => {
-            Note::new("signed_out", json!({ "ended": ended }), format!("Signed out {ended} device(s)."))
+            let text = format!("Signed out {}.", count(ended, "device"));
+            Note::new("signed_out", json!({ "ended": ended }), text)
         }
         Done::Devices(devices) => {
             let all: Vec<Value> = devices
@@ -71,27 +81,63 @@ pub fn done(done: &Done) -> Note {
         Done::Created { meeting, link } => {
             let link = link.as_ref().map(ToString::to_string);
             let text = match &link {
-                Some(link) => format!("Meeting {}\nWhoever has this link gets in:\n{link}", address(meeting)),
-                None => format!("Meeting {}\nNo link admits; invite people by address.", address(meeting)),
+                Some(link) => format!("Whoever has this link gets in:\n  {link}"),
+                None => "No link admits; invite people by address.".to_owned(),
             };
-            Note::new("created", json!({ "meeting": address(meeting), "link": link }), text)
+            let meeting = address(meeting);
+            let text = format!("Meeting {meeting}\n{text}");
+            Note::new("created", json!({ "meeting": meeting, "link": link }), text)
         }
         Done::Meetings(all) => meetings(all),
         Done::Invited { devices, unreachable } => {
             let nobody: Vec<String> = unreachable.iter().map(ToString::to_string).collect();
-            let mut lines = vec![format!("Sent to {devices} device(s).")];
-            lines.extend(
-                nobody.iter().map(|a| format!("No device is known for {a}; nothing was sent there.")),
-            );
+            let mut lines = Vec::new();
+            if *devices > 0 {
+                lines.push(format!("Sent to {}.", count(devices, "device")));
+            }
+            lines.extend(nobody.iter().map(|address| {
+                format!("{address} has no device signed in, or is not known there: nothing was sent.")
+            }));
             Note::new("invited", json!({ "devices": devices, "unreachable": nobody }), lines.join("\n"))
         }
     }
 }
 
+/// One thing, two things.
+fn count(number: &impl ToString, what: &str) -> String {
+    let number = number.to_string();
+    let plural = if number == "1" { "" } else { "s" };
+    format!("{number} {what}{plural}")
+}
+
 /// Why something did not work.
 pub fn error(error: &DeviceError) -> Note {
     let reason = error.reason().as_str_name().trim_start_matches("ERROR_REASON_").to_ascii_lowercase();
-    failure(&reason, &error.to_string())
+    let mut note = failure(&reason, &error.to_string());
+    if matches!(error, DeviceError::Meeting(_)) && error.reason() == ErrorReason::NotEntitled {
+        note.text = format!("Error: This is for hosts: {}", clean(&error.to_string()));
+    }
+    note
+}
+
+/// What a person may do with a meeting that was just created.
+pub fn next_steps(title: &str, meeting: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_' | '.');
+    let name = match title {
+        "" => meeting.to_owned(),
+        _ if !title.chars().all(plain) || title.starts_with('-') => meeting.to_owned(),
+        _ if title.contains(' ') => format!("\"{title}\""),
+        _ => title.to_owned(),
+    };
+    format!("To enter:   conclave join {name}\nTo invite:  conclave meeting invite {name} bob@south.example")
+}
+
+/// Why something did not work for one of several people.
+pub fn error_about(address: &UserAddress, error: &DeviceError) -> Note {
+    let mut note = self::error(error);
+    note.text = format!("Error: {address}: {}", clean(&error.to_string()));
+    note.fields["address"] = address.to_string().into();
+    note
 }
 
 /// Something that did not work, for a reason of the protocol or of this program.
@@ -99,8 +145,18 @@ pub fn failure(reason: &str, message: &str) -> Note {
     Note::new(
         "error",
         json!({ "ok": false, "reason": reason, "message": message }),
-        format!("Error: {}", clean(message)),
+        format!("Error: {}", clean(&sentence(message))),
     )
+}
+
+/// With a capital letter at its beginning, unless that is a name or a file.
+fn sentence(text: &str) -> String {
+    let (first, _) = text.split_once(' ').unwrap_or((text, ""));
+    let is_word = first.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'\'' || byte == b',');
+    match text.get(..1) {
+        Some(letter) if is_word => letter.to_ascii_uppercase() + &text[1..],
+        _ => text.to_owned(),
+    }
 }
 
 fn meetings(all: &[Meeting]) -> Note {
@@ -144,11 +200,9 @@ fn invitation(invited: &Invited) -> Note {
 /// Something that happened in a call.
 pub fn call_event(meeting: &MeetingAddress, event: &CallEvent) -> Note {
     match event {
-        CallEvent::Standing(Standing::Asked) => {
-            Note::new("standing", json!({ "state": "asked" }), "You asked to enter.")
-        }
+        CallEvent::Standing(Standing::Asked) => Note::new("standing", json!({ "state": "asked" }), ""),
         CallEvent::Standing(Standing::Waiting) => {
-            Note::new("standing", json!({ "state": "waiting" }), "A host must let you in; waiting.")
+            Note::new("standing", json!({ "state": "waiting" }), "A host must let you in.")
         }
         CallEvent::Entered { session, suite } => joined(meeting, session.0, *suite),
         CallEvent::Roster(roster) => self::roster(roster),
@@ -186,7 +240,7 @@ pub fn call_event(meeting: &MeetingAddress, event: &CallEvent) -> Note {
         CallEvent::RefusedAttempt { domain, times } => Note::new(
             "refused_attempt",
             json!({ "domain": domain.to_string(), "times": times }),
-            format!("Somebody of {domain} was refused at the door ({times} time(s))."),
+            format!("Somebody of {domain} was refused at the door ({}).", count(times, "time")),
         ),
         CallEvent::Voided { by } => Note::new(
             "voided",
@@ -229,22 +283,23 @@ pub fn roster(roster: &Roster) -> Note {
                     "leaf": member.leaf.0 })
         })
         .collect();
-    let lines: Vec<String> = roster.members.iter().map(member_line).collect();
+    let members: Vec<&Member> = roster.members.iter().collect();
+    let lines = member_lines(&members);
     Note::new(
         "roster",
         json!({ "epoch": roster.epoch.0, "code": roster.verification_code, "members": fields }),
-        format!("In the room ({}):\n{}", lines.len(), lines.join("\n")),
+        format!("In the room ({}):\n  {}", lines.len(), lines.join("\n  ")),
     )
 }
 
 /// Who came and who went between two rosters.
 pub fn comings_and_goings(old: &Roster, new: &Roster) -> String {
     let missing =
-        |from: &Roster, member: &Member| from.members.iter().all(|other| other.device != member.device);
-    let came = new.members.iter().filter(|member| missing(old, member));
-    let went = old.members.iter().filter(|member| missing(new, member));
-    let came = came.map(|member| format!("Entered:{}", member_line(member)));
-    let went = went.map(|member| format!("Gone:{}", member_line(member)));
+        |from: &Roster, member: &&Member| from.members.iter().all(|other| other.device != member.device);
+    let came: Vec<&Member> = new.members.iter().filter(|member| missing(old, member)).collect();
+    let went: Vec<&Member> = old.members.iter().filter(|member| missing(new, member)).collect();
+    let came = member_lines(&came).into_iter().map(|line| format!("Came: {line}"));
+    let went = member_lines(&went).into_iter().map(|line| format!("Gone: {line}"));
     came.chain(went).collect::<Vec<_>>().join("\n")
 }
 
@@ -254,25 +309,33 @@ pub fn code(roster: &Roster) -> Note {
         "code",
         json!({ "epoch": roster.epoch.0, "code": roster.verification_code }),
         format!(
-            "Verification code: {}  (the same for everybody, or somebody listens in)",
+            "Verification code: {}\nCompare it aloud: unless it is the same for everybody, somebody listens in.",
             roster.verification_code
         ),
     )
 }
 
-fn member_line(member: &Member) -> String {
-    let marks: Vec<&str> = [
-        Some(role(member.role)).filter(|role| *role != "participant"),
-        Some("you").filter(|_| member.is_self),
-        Some("certificate has run out").filter(|_| member.verification == Verification::Expired),
-    ]
-    .into_iter()
-    .flatten()
-    .collect();
-    let marks = if marks.is_empty() { String::new() } else { format!("  ({})", marks.join(", ")) };
-    let name =
-        if member.display_name.is_empty() { String::new() } else { format!("{}, ", member.display_name) };
-    format!("  {name}{} ({}){marks}", member.device.user(), member.device.domain())
+/// Name, address, part and who vouches for it, in columns.
+fn member_lines(members: &[&Member]) -> Vec<String> {
+    let rows: Vec<[String; 4]> = members.iter().map(|member| member_row(member)).collect();
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let widths = [width(0), width(1), width(2)];
+    rows.iter()
+        .map(|[name, address, part, vouched]| {
+            format!("{name:0$}  {address:1$}  {part:2$}  {vouched}", widths[0], widths[1], widths[2])
+        })
+        .collect()
+}
+
+fn member_row(member: &Member) -> [String; 4] {
+    let you = if member.is_self { ", you" } else { "" };
+    let domain = member.device.domain();
+    let vouched = match member.verification {
+        Verification::Certified => format!("certified by {domain}"),
+        Verification::Expired => format!("CERTIFICATE OF {domain} HAS RUN OUT"),
+    };
+    let part = format!("{}{you}", role(member.role));
+    [clean(&member.display_name), member.device.user().to_string(), part, vouched]
 }
 
 const fn role(role: Role) -> &'static str {
@@ -310,7 +373,7 @@ fn policy(policy: &Policy) -> Note {
 fn over(over: &Over) -> Note {
     let (name, text) = match over {
         Over::Left => ("left", "You left.".to_owned()),
-        Over::Removed => ("removed", "A host removed you.".to_owned()),
+        Over::Removed => ("removed", "A host removed you; you cannot come back to this meeting.".to_owned()),
         Over::Denied => ("denied", "A host turned you away.".to_owned()),
         Over::Ended => ("ended", "The meeting was ended for everybody.".to_owned()),
         Over::Refused(why) => ("refused", format!("You could not enter: {}", clean(why))),
@@ -321,16 +384,18 @@ fn over(over: &Over) -> Note {
 /// What the media worker tells.
 pub fn media(report: &Report) -> Note {
     match report {
-        Report::Connected(Ok(())) => Note::new("media", json!({ "state": "connected" }), "Media connected."),
+        Report::Connected(Ok(())) => {
+            Note::new("media", json!({ "state": "connected" }), "Sound and pictures: connected.")
+        }
         Report::Connected(Err(why)) => Note::new(
             "media",
             json!({ "state": "disconnected", "message": why }),
-            format!("No media for now ({why}); trying again."),
+            format!("Sound and pictures: none for now ({why}); trying again."),
         ),
         Report::FirstFrame { device, track, kind } => Note::new(
             "media",
             json!({ "state": "first_frame", "device": device.to_string(), "track": track.0, "kind": kind }),
-            format!("{:?} from {}.", kind, device.user()),
+            format!("{} from {}.", if *kind == Kind::Audio { "Sound" } else { "Pictures" }, device.user()),
         ),
         Report::Recording { device, track, kind, file } => Note::new(
             "recording",
@@ -338,11 +403,16 @@ pub fn media(report: &Report) -> Note {
             format!("Recording {} to {}.", device.user(), file.display()),
         ),
         Report::Failed(message) => failure("file", message),
-        Report::Finished(statistics) => Note::new(
-            "media",
-            json!({ "state": "finished", "statistics": statistics }),
-            format!("{} frames sent, {} received.", statistics.frames_sent, statistics.frames_received),
-        ),
+        Report::Finished(statistics) => {
+            Note::new("media", json!({ "state": "finished", "statistics": statistics }), finished(statistics))
+        }
+    }
+}
+
+fn finished(statistics: &Statistics) -> String {
+    match (statistics.frames_sent, statistics.frames_received) {
+        (0, 0) => String::new(),
+        (sent, received) => format!("Frames: {sent} sent, {received} received."),
     }
 }
 

@@ -78,20 +78,20 @@ pub fn home() -> PathBuf {
 }
 
 impl Profile {
-    /// Makes an account's folder, or changes its server.
+    /// Makes an account's folder. What was there stays, until [`Self::settle`].
     pub fn create(home: &Path, address: UserAddress, server: api::Address) -> Result<Self, Error> {
         let profile = Self { folder: folder(home, &address), address, server };
         make_folder(home)?;
         make_folder(&profile.folder)?;
         make_folder(&profile.folder.join(STATE))?;
-        let settings = Settings { server: profile.server.server.to_string(), ca: profile.server.ca.clone() };
-        let text = serde_json::to_vec_pretty(&settings).map_err(|error| io_error(home, error.into()))?;
-        replace(&profile.folder.join(SETTINGS), &text)?;
         Ok(profile)
     }
 
-    /// Makes this account the one that is opened when none is named.
-    pub fn make_current(&self, home: &Path) -> Result<(), Error> {
+    /// Once signed in: notes the account's server, and makes this account the one that is opened when none is named.
+    pub fn settle(&self, home: &Path) -> Result<(), Error> {
+        let settings = Settings { server: self.server.server.to_string(), ca: self.server.ca.clone() };
+        let text = serde_json::to_vec_pretty(&settings).map_err(|error| io_error(home, error.into()))?;
+        replace(&self.folder.join(SETTINGS), &text)?;
         replace(&home.join(CURRENT), self.address.to_string().as_bytes())
     }
 
@@ -259,7 +259,7 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let profile =
             Profile::create(&home.path().join("c"), address("alice@north.localhost:7443"), server()).unwrap();
-        profile.make_current(&home.path().join("c")).unwrap();
+        profile.settle(&home.path().join("c")).unwrap();
         (home, profile)
     }
 
@@ -308,8 +308,12 @@ mod tests {
         let bob = address("bob@south.example");
         assert!(matches!(Profile::open(&home, Some(bob.clone())), Err(Error::Unknown(_))));
         let profile = Profile::create(&home, bob.clone(), server()).unwrap();
+        assert!(
+            matches!(Profile::open(&home, Some(bob.clone())), Err(Error::Unknown(_))),
+            "not signed in yet"
+        );
         assert_ne!(Profile::open(&home, None).unwrap().address(), &bob);
-        profile.make_current(&home).unwrap();
+        profile.settle(&home).unwrap();
         assert_eq!(Profile::open(&home, None).unwrap().address(), &bob);
         let alice = address("alice@north.localhost:7443");
         assert_eq!(Profile::open(&home, Some(alice.clone())).unwrap().address(), &alice);

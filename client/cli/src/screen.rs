@@ -1,15 +1,57 @@
 //! What the program says: sentences for a person, or one JSON object a line for a script.
 
-use std::io::{self, IsTerminal, Write};
+use std::{
+    io::{self, IsTerminal, Write},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
+use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Map, Value};
+use tokio::task::JoinHandle;
 
 use crate::{media::frame_log::wall_clock_ms, terminal};
 
+/// What is done within this time needs no word.
+const SHORT: Duration = Duration::from_millis(300);
+/// How often the spinner turns.
+const TURN: Duration = Duration::from_millis(100);
+
 /// Where words go.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Screen {
     json: bool,
+    spinner: Arc<Mutex<Spinner>>,
+}
+
+/// The line at the bottom while something takes long.
+#[derive(Debug, Default)]
+enum Spinner {
+    #[default]
+    Off,
+    /// It turns if it is not over soon.
+    Awaited,
+    Turning(ProgressBar),
+}
+
+/// While it is there, a spinner says on a terminal what is going on. One at a time.
+#[derive(Debug)]
+pub struct Busy {
+    spinner: Arc<Mutex<Spinner>>,
+    starts: JoinHandle<()>,
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.starts.abort();
+        if let Spinner::Turning(bar) = std::mem::take(&mut *lock(&self.spinner)) {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+fn lock(spinner: &Mutex<Spinner>) -> MutexGuard<'_, Spinner> {
+    spinner.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Something to say, in both forms.
@@ -43,8 +85,25 @@ impl Note {
 
 impl Screen {
     /// For scripts or for people.
-    pub const fn new(json: bool) -> Self {
-        Self { json }
+    pub fn new(json: bool) -> Self {
+        Self { json, spinner: Arc::default() }
+    }
+
+    /// Shows that something goes on, if it takes long and a person looks at a terminal.
+    pub fn busy(&self, what: &'static str) -> Option<Busy> {
+        if self.json || !io::stdout().is_terminal() || !io::stderr().is_terminal() {
+            return None;
+        }
+        *lock(&self.spinner) = Spinner::Awaited;
+        let spinner = Arc::clone(&self.spinner);
+        let starts = tokio::spawn(async move {
+            tokio::time::sleep(SHORT).await;
+            let mut spinner = lock(&spinner);
+            if matches!(*spinner, Spinner::Awaited) {
+                *spinner = Spinner::Turning(turning(what));
+            }
+        });
+        Some(Busy { spinner: Arc::clone(&self.spinner), starts })
     }
 
     /// Whether a script listens.
@@ -52,23 +111,37 @@ impl Screen {
         self.json
     }
 
-    /// Whether a person types.
-    pub fn is_interactive(&self) -> bool {
-        !self.json && io::stdin().is_terminal()
+    /// Says it: what went wrong on the error output, unless a script listens.
+    pub fn say(&self, note: &Note) {
+        match &*lock(&self.spinner) {
+            Spinner::Turning(bar) => bar.suspend(|| self.write(note)),
+            Spinner::Off | Spinner::Awaited => self.write(note),
+        }
     }
 
-    /// Says it.
-    pub fn say(&self, note: &Note) {
-        let mut out = io::stdout().lock();
-        if self.json {
-            let _ = writeln!(out, "{}", terminal::json_line(&note.to_json()));
+    fn write(&self, note: &Note) {
+        // A closed pipe ends the words, not the call.
+        let _ = if self.json {
+            writeln!(io::stdout().lock(), "{}", terminal::json_line(&note.to_json()))
+        } else if note.event == "error" {
+            write_lines(io::stderr().lock(), &note.text)
         } else {
-            for line in note.text.lines() {
-                let _ = writeln!(out, "{}", terminal::clean(line));
-            }
-        }
-        let _ = out.flush(); // A closed pipe ends the words, not the call.
+            write_lines(io::stdout().lock(), &note.text)
+        };
+        let _ = io::stdout().flush();
     }
+}
+
+fn turning(what: &'static str) -> ProgressBar {
+    let bar = ProgressBar::new_spinner().with_message(what);
+    let style = ProgressStyle::with_template("{spinner} {msg} {elapsed}");
+    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
+    bar.enable_steady_tick(TURN);
+    bar
+}
+
+fn write_lines(mut out: impl Write, text: &str) -> io::Result<()> {
+    text.lines().try_for_each(|line| writeln!(out, "{}", terminal::clean(line)))
 }
 
 #[cfg(test)]

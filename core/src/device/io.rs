@@ -47,6 +47,11 @@ pub enum Input {
         /// The encoded response.
         result: Result<Bytes, ApiError>,
     },
+    /// The home server has taken a stream on; there may be nothing to tell for long.
+    Opened {
+        /// Which.
+        stream: StreamId,
+    },
     /// A stream gave a message.
     Item {
         /// Which.

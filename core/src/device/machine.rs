@@ -274,6 +274,12 @@ impl Device {
         }
     }
 
+    fn opened(&mut self, stream: StreamId) {
+        if let Some(Stream::Watch { meeting }) = self.out.stream(stream).cloned() {
+            self.watch_stands(&meeting);
+        }
+    }
+
     fn ended(&mut self, now: Time, stream: StreamId, error: Option<ApiError>) {
         match self.out.ended(stream) {
             Some(Stream::Receive { request: Some(request) }) => {
@@ -330,6 +336,7 @@ impl Machine for Device {
                 (Some(pending), Err(error)) => self.refused(now, pending, error),
                 (None, _) => {}
             },
+            Input::Opened { stream } => self.opened(stream),
             Input::Item { stream, message } => self.item(now, stream, message),
             Input::Ended { stream, error } => self.ended(now, stream, error),
             Input::Tick => self.tick(now),

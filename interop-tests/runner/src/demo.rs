@@ -1,10 +1,15 @@
 //! Two organisations on this machine, for people to try: starts them, says what to type, stops them at Ctrl-C.
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    net::{TcpListener, UdpSocket},
+    path::Path,
+};
 
-use anyhow::Result;
+use anyhow::{Context, Result, ensure};
 
 use crate::{
+    Built,
     organisation::{Organisation, Ports, Start},
     scene::{ALICE, BOB},
 };
@@ -13,15 +18,19 @@ const NORTH: Ports = Ports { public: 7443, federation: 7441, media: 7442 };
 const SOUTH: Ports = Ports { public: 8443, federation: 8441, media: 8442 };
 
 /// Runs until Ctrl-C.
-pub(crate) fn run(server: &Path, client: &Path, state: &Path, keep: bool) -> Result<()> {
-    let folder = state.join("live");
-    if !keep {
+pub(crate) fn run(built: &Built, media: &Path) -> Result<()> {
+    // Before anything is touched: another demo may run on the same state.
+    for ports in [NORTH, SOUTH] {
+        are_free(ports)?;
+    }
+    let folder = built.state.join("live");
+    if !built.keep {
         let _ = fs::remove_dir_all(&folder);
     }
     let folders = [folder.join("north"), folder.join("south")];
     let trusted = folders.each_ref().map(|folder| Organisation::certificate_in(folder));
-    let mut north = Organisation::init(server, "north", &folders[0], NORTH, &trusted)?;
-    let mut south = Organisation::init(server, "south", &folders[1], SOUTH, &trusted)?;
+    let mut north = Organisation::init(&built.server, "north", &folders[0], NORTH, &trusted)?;
+    let mut south = Organisation::init(&built.server, "south", &folders[1], SOUTH, &trusted)?;
     for (organisation, (user, password)) in [(&mut north, ALICE), (&mut south, BOB)] {
         let known = organisation.admin(&["user", "list"], None)?;
         if !known.contains(&format!("{user}@")) {
@@ -30,7 +39,8 @@ pub(crate) fn run(server: &Path, client: &Path, state: &Path, keep: bool) -> Res
         let took = organisation.start(&Start::default())?;
         println!("{} runs ({:.1} s)", organisation.domain, took.as_secs_f64());
     }
-    print!("{}", what_to_type(client, &north, &south));
+    let desks = [desk(&folder, built, ALICE.0, &north)?, desk(&folder, built, BOB.0, &south)?];
+    print!("{}", what_to_type(&desks, media, &north, &south));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(tokio::signal::ctrl_c())?;
     println!("\nstopping …");
@@ -40,32 +50,70 @@ pub(crate) fn run(server: &Path, client: &Path, state: &Path, keep: bool) -> Res
             organisation.stop()?;
         }
     }
+    println!("Stopped. `cargo xtask demo --keep` goes on from here; without --keep it begins anew.");
     Ok(())
 }
 
-fn what_to_type(client: &Path, north: &Organisation, south: &Organisation) -> String {
-    let conclave = client.display();
-    let (alice_ca, bob_ca) = (north.certificate(), south.certificate());
-    let (alice_ca, bob_ca) = (alice_ca.display(), bob_ca.display());
+fn are_free(ports: Ports) -> Result<()> {
+    let tcp =
+        [ports.public, ports.federation].map(|port| (port, TcpListener::bind(("127.0.0.1", port)).is_ok()));
+    let udp =
+        [ports.federation, ports.media].map(|port| (port, UdpSocket::bind(("127.0.0.1", port)).is_ok()));
+    for (port, free) in tcp.into_iter().chain(udp) {
+        ensure!(
+            free,
+            "port {port} is in use. If another demo runs, stop it with Ctrl-C in its terminal; \
+             otherwise see who uses it: ss -tulpn 'sport = :{port}'"
+        );
+    }
+    Ok(())
+}
+
+/// Writes what a person's terminal needs to know, to be read by a shell; gives its file.
+fn desk(folder: &Path, built: &Built, user: &str, home: &Organisation) -> Result<String> {
+    let file = folder.join(format!("{user}.sh"));
+    let quoted = |path: &Path| format!("'{}'", path.display().to_string().replace('\'', r"'\''"));
+    let programs = built.client.parent().unwrap_or(Path::new("."));
+    let lines = format!(
+        "export CONCLAVE_HOME={} CONCLAVE_CA={} PATH={}:\"$PATH\"\n",
+        quoted(&folder.join(user)),
+        quoted(&home.certificate()),
+        quoted(programs)
+    );
+    fs::write(&file, lines).with_context(|| format!("writing {}", file.display()))?;
+    Ok(file.display().to_string())
+}
+
+fn what_to_type(desks: &[String; 2], media: &Path, north: &Organisation, south: &Organisation) -> String {
+    let [alice, bob] = desks;
+    let (speech, moving) = (media.join("speech.ogg"), media.join("moving.ivf"));
+    let (speech, moving) = (speech.display(), moving.display());
+    let config = north.config();
+    let config = config.display();
     let (north, south) = (&north.domain, &south.domain);
     format!(
         "
 Two organisations run on this machine: {north} and {south}.
 
-In a second terminal, as alice (password: {})
-  export CONCLAVE_HOME=/tmp/conclave-alice
-  {conclave} sign-in alice@{north} --ca {alice_ca}
-  {conclave} meeting create --title Weekly
-  {conclave} meeting invite MEETING bob@{south}
-  {conclave} join MEETING
+In a second terminal, as alice:
+  . {alice}
+  conclave sign-in alice@{north}      # password: {}
+  conclave meeting create --title Weekly
+  conclave meeting invite Weekly bob@{south}
+  conclave join Weekly
 
-In a third terminal, as bob (password: {})
-  export CONCLAVE_HOME=/tmp/conclave-bob
-  {conclave} sign-in bob@{south} --ca {bob_ca}
-  {conclave} invitations
-  {conclave} join 'LINK'
+In a third terminal, as bob:
+  . {bob}
+  conclave sign-in bob@{south}        # password: {}
+  conclave invitations
+  conclave join Weekly
 
-Whatever you type there is chat; /help says more. Sound and pictures: {conclave} join --help
+Whatever you type in a meeting is chat; /help says more. With sound and pictures:
+  conclave join Weekly --send-audio {speech} \\
+    --send-video {moving} --record recordings
+
+As north's operator: conclave-server --config {config} user list
+
 Ctrl-C here stops both servers.
 ",
         ALICE.1, BOB.1

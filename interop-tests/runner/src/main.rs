@@ -33,7 +33,7 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     /// Starts two organisations and waits for Ctrl-C.
-    Demo(Built),
+    Demo(Demo),
     /// Measures: federation, media, join or rest.
     Bench(Measure),
     /// Shows the claims and prints claim, evidence and verdict.
@@ -55,6 +55,15 @@ struct Built {
     /// Keeps the state of the last run.
     #[arg(long)]
     keep: bool,
+}
+
+#[derive(Args)]
+struct Demo {
+    #[command(flatten)]
+    built: Built,
+    /// The folder of the clips.
+    #[arg(long, value_name = "DIR")]
+    media: PathBuf,
 }
 
 #[derive(Args)]
@@ -99,9 +108,7 @@ struct Check {
 
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
-        Command::Demo(built) => {
-            demo::run(&built.server, &built.client, &built.state, built.keep).map(|()| true)
-        }
+        Command::Demo(Demo { built, media }) => demo::run(&built, &media).map(|()| true),
         Command::Check(check) => run_check(&check),
         Command::Bench(measure) => {
             let built = &measure.built;

@@ -199,7 +199,8 @@ impl Organisation {
         self.folder.join("server.log")
     }
 
-    fn config(&self) -> PathBuf {
+    /// The server's configuration.
+    pub(crate) fn config(&self) -> PathBuf {
         self.folder.join("conclave.toml")
     }
 

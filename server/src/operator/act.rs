@@ -69,6 +69,8 @@ pub enum Act {
     Backup {
         /// Where, an absolute path.
         file: PathBuf,
+        /// Where it will lie in the end, for the audit log.
+        named: PathBuf,
     },
     /// Reads the audit log.
     AuditShow {
@@ -162,11 +164,11 @@ impl Office {
             Act::UserList => self.users().await,
             Act::PeerList => self.peers().await,
             Act::AuditShow { last } => Ok(Answer::Audit { entries: audit::last(&*self.store, last).await? }),
-            Act::Backup { file } => {
+            Act::Backup { file, named } => {
                 let domain = self.config.domain.as_str();
                 let summary = backup::write(&*self.store, &file, domain, clock::now(), progress).await?;
-                self.note(who, "backup", &file.display().to_string()).await?;
-                Ok(Answer::Backup { file, summary })
+                self.note(who, "backup", &named.display().to_string()).await?;
+                Ok(Answer::Backup { file: named, summary })
             }
             Act::Note { what, subject } => {
                 self.note(who, &what, &subject).await?;

@@ -1,29 +1,37 @@
 //! `check`: what is wrong, and what to do about it.
 
 use std::{
-    fs, net::SocketAddr, os::unix::fs::PermissionsExt as _, path::Path, process::ExitCode, time::Duration,
+    fs,
+    net::{IpAddr, SocketAddr},
+    os::unix::fs::PermissionsExt as _,
+    path::Path,
+    process::ExitCode,
+    time::Duration,
 };
 
 use anyhow::Result;
 use conclave_core::{identity::descriptor::Descriptor, time::Time};
 use rustls_pki_types::{CertificateDer, pem::PemObject as _};
 use serde::Serialize;
-use tokio::net::{TcpListener, TcpStream, UdpSocket, lookup_host};
+use tokio::net::{TcpStream, UdpSocket, lookup_host};
 use x509_cert::{
     Certificate,
     der::Decode as _,
     ext::pkix::{SubjectAltName, name::GeneralName},
 };
 
-use super::{act, serve, socket};
+use super::{act, output, serve, socket};
 use crate::{
     clock,
     config::Config,
     federation::{dial::Reach, discovery::Discovery},
     keyring::{self, Keyring},
+    port::Port,
+    store::sled::KEEP_FREE_BYTES,
 };
 
 const SOON: Duration = Duration::from_hours(30 * 24);
+const LONG: Duration = Duration::from_hours(3653 * 24);
 const NETWORK_TIME: Duration = Duration::from_secs(5);
 const LITTLE_SPACE: u64 = 1 << 30;
 
@@ -60,7 +68,7 @@ impl Findings {
                 Some(value)
             }
             Err(error) => {
-                self.add(what, Verdict::Bad, format!("{error:#}"));
+                self.add(what, Verdict::Bad, output::sentence(&error));
                 None
             }
         }
@@ -72,12 +80,16 @@ pub(super) async fn run(named: Option<&Path>, json: bool) -> Result<ExitCode> {
     let mut findings = Findings::default();
     if let Some(config) = findings.result("configuration", super::read_config(named), "it reads") {
         let running = socket::is_running(&config).await;
-        keys(&config, &mut findings);
-        descriptor(&config, &mut findings);
-        certificate(&config, &mut findings);
+        findings.result("log", serve::filter(&config).map(drop), "its level can be understood");
+        if data(&config, &mut findings) {
+            keys(&config, &mut findings);
+            descriptor(&config, &mut findings);
+            certificate(&config, &mut findings);
+            disk(&config, &mut findings);
+            kept(&config, running, &mut findings).await;
+        }
         peers(&config, &mut findings);
-        disk(&config, &mut findings);
-        store(&config, running, &mut findings).await;
+        media(&config, &mut findings);
         dns(&config, &mut findings).await;
         ports(&config, running, &mut findings).await;
     }
@@ -97,6 +109,26 @@ pub(super) async fn run(named: Option<&Path>, json: bool) -> Result<ExitCode> {
     Ok(if bad { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
+/// Whether the folder of keys and store is there; all else is for nothing without it.
+fn data(config: &Config, findings: &mut Findings) -> bool {
+    let folder = config.data.display();
+    match fs::metadata(&config.data) {
+        Err(error) => {
+            let text = format!(
+                "{folder}: {error}; mount it, correct `data` in the configuration, or make a new server with `init`"
+            );
+            findings.add("data", Verdict::Bad, text);
+            return false;
+        }
+        Ok(found) if found.permissions().mode() & 0o077 != 0 => {
+            let text = format!("{folder} is open to others; run: chmod 700 {folder}");
+            findings.add("data", Verdict::Warn, text);
+        }
+        Ok(_) => findings.add("data", Verdict::Ok, format!("{folder} is this server's alone")),
+    }
+    true
+}
+
 fn keys(config: &Config, findings: &mut Findings) {
     let keyring = Keyring::of(config);
     let mut files = keyring.secret_files();
@@ -104,7 +136,9 @@ fn keys(config: &Config, findings: &mut Findings) {
     for file in files {
         let name = file.display();
         match fs::metadata(&file) {
-            Err(error) => findings.add("keys", Verdict::Bad, format!("{name}: {error}")),
+            Err(error) => {
+                findings.add("keys", Verdict::Bad, format!("{name}: {error}; put the copy of it back"));
+            }
             Ok(found) if found.permissions().mode() & 0o077 != 0 => {
                 findings.add(
                     "keys",
@@ -129,6 +163,10 @@ fn descriptor(config: &Config, findings: &mut Findings) {
         return;
     };
     let Ok(described) = Descriptor::verify(&held.descriptor) else { return };
+    // An expiry is said below.
+    if clock::now() < described.not_before {
+        findings.result("clock", serve::check_time(&described), "it is only a little slow");
+    }
     expiry("descriptor", described.not_after, "run: conclave-server descriptor sign", findings);
     expiry("device CA", held.device_ca.not_after(), "run: conclave-server descriptor sign", findings);
     let differs = [
@@ -149,6 +187,8 @@ fn expiry(what: &'static str, end: Time, remedy: &str, findings: &mut Findings) 
     let days = left.as_secs() / 86_400;
     if left.is_zero() {
         findings.add(what, Verdict::Bad, format!("it has expired; {remedy}"));
+    } else if left > LONG {
+        findings.add(what, Verdict::Ok, "it is valid for more than ten years");
     } else if left < SOON {
         findings.add(what, Verdict::Warn, format!("it expires in {days} days; {remedy}"));
     } else {
@@ -216,13 +256,17 @@ fn disk(config: &Config, findings: &mut Findings) {
         Err(error) => findings.add("disk", Verdict::Bad, format!("{}: {error}", config.data.display())),
         Ok(disk) => {
             let free = disk.f_bavail.saturating_mul(disk.f_frsize);
-            let verdict = if free < LITTLE_SPACE { Verdict::Warn } else { Verdict::Ok };
-            findings.add("disk", verdict, format!("{} MiB are free", free >> 20));
+            let (verdict, more) = match free {
+                0..KEEP_FREE_BYTES => (Verdict::Bad, ": the server takes no writes until there is more"),
+                KEEP_FREE_BYTES..LITTLE_SPACE => (Verdict::Warn, ", which is little"),
+                _ => (Verdict::Ok, ""),
+            };
+            findings.add("disk", verdict, format!("{} MiB are free{more}", free >> 20));
         }
     }
 }
 
-async fn store(config: &Config, running: bool, findings: &mut Findings) {
+async fn kept(config: &Config, running: bool, findings: &mut Findings) {
     if running {
         findings.add("store", Verdict::Ok, "the running server has it open");
         return;
@@ -237,9 +281,36 @@ async fn store(config: &Config, running: bool, findings: &mut Findings) {
     }
 }
 
+fn media(config: &Config, findings: &mut Findings) {
+    for ip in serve::advertised(&config.media) {
+        let told = format!("clients are told {ip} for media");
+        if ip.is_loopback() && !is_this_machine(config.domain.host()) {
+            let text = format!("{told}, which only this machine reaches; set media.advertise");
+            findings.add("media", Verdict::Bad, text);
+        } else if is_private(ip) {
+            let text =
+                format!("{told}, a private address; if clients come from outside, set media.advertise");
+            findings.add("media", Verdict::Warn, text);
+        } else {
+            findings.add("media", Verdict::Ok, told);
+        }
+    }
+}
+
+fn is_private(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(ip) => ip.is_private() || ip.is_link_local(),
+        IpAddr::V6(ip) => ip.is_unique_local() || ip.is_unicast_link_local(),
+    }
+}
+
+fn is_this_machine(host: &str) -> bool {
+    host == "localhost" || host.ends_with(".localhost")
+}
+
 async fn dns(config: &Config, findings: &mut Findings) {
     let host = config.domain.host();
-    if host == "localhost" || host.ends_with(".localhost") {
+    if is_this_machine(host) {
         findings.add("DNS", Verdict::Ok, format!("{host} is this machine"));
         return;
     }
@@ -266,27 +337,24 @@ async fn ports(config: &Config, running: bool, findings: &mut Findings) {
         );
         findings.add("ports", Verdict::Warn, text);
     }
-    for (name, address) in [("public (TCP)", public), ("federation (TCP)", config.federation.listen)] {
-        let (outcome, good) =
-            if running { (connect(address).await, "answers") } else { (listen(address).await, "is free") };
-        findings.result(
-            "ports",
-            outcome.map_err(|error| anyhow::anyhow!("{name} {address}: {error}")),
-            format!("{name} {address} {good}"),
-        );
+    for (setting, address) in [("public.listen", public), ("federation.listen", config.federation.listen)] {
+        let (outcome, good) = if running {
+            let answer = connect(address).await;
+            (answer.map_err(|error| Port { setting, address, error }), "answers")
+        } else {
+            (serve::bind(address, setting).await.map(drop), "is free")
+        };
+        let good = format!("{setting} {address} (TCP) {good}");
+        findings.result("ports", outcome.map_err(Into::into), good);
     }
     if running {
         return;
     }
-    for (name, address) in [("relay (UDP)", config.relay.listen), ("media (UDP)", config.media.listen)] {
+    for (setting, address) in [("relay.listen", config.relay.listen), ("media.listen", config.media.listen)] {
         let outcome = UdpSocket::bind(address).await.map(drop);
-        let outcome = outcome.map_err(|error| anyhow::anyhow!("{name} {address}: {error}"));
-        findings.result("ports", outcome, format!("{name} {address} is free"));
+        let outcome = outcome.map_err(|error| Port { setting, address, error }.into());
+        findings.result("ports", outcome, format!("{setting} {address} (UDP) is free"));
     }
-}
-
-async fn listen(address: SocketAddr) -> std::io::Result<()> {
-    TcpListener::bind(address).await.map(drop)
 }
 
 async fn connect(mut address: SocketAddr) -> std::io::Result<()> {

@@ -22,7 +22,10 @@ use self::{
     act::Act,
     cli::{AuditCommand, Cli, Command, PeerCommand, UserCommand},
 };
-use crate::config::{self, Config};
+use crate::{
+    config::{self, Config},
+    store::backup,
+};
 
 /// Where the configuration is looked for if nothing else is said.
 const SYSTEM_CONFIG: &str = "/etc/conclave/conclave.toml";
@@ -42,7 +45,7 @@ pub fn run() -> std::process::ExitCode {
 
 /// Says what is wrong, in one sentence with its causes.
 fn fail(error: &anyhow::Error) -> std::process::ExitCode {
-    eprintln!("conclave-server: {error:#}");
+    eprintln!("conclave-server: {}", output::sentence(error));
     std::process::ExitCode::FAILURE
 }
 
@@ -68,7 +71,7 @@ async fn command(cli: Cli) -> Result<std::process::ExitCode> {
         }
         Command::Backup { file } => {
             let file = std::path::absolute(file).context("the name of the backup file")?;
-            output::show(perform(&config()?, Act::Backup { file }).await?, json)?;
+            output::show(backup(&config()?, &file).await?, json)?;
         }
     }
     Ok(std::process::ExitCode::SUCCESS)
@@ -94,6 +97,35 @@ fn peer(command: PeerCommand) -> Act {
         PeerCommand::Approve { domain, root } => Act::PeerApprove { domain, root },
         PeerCommand::Block { domain } => Act::PeerBlock { domain },
     }
+}
+
+/// Writes a backup. A running server may be confined to its data folder: it writes there, and this process moves the file.
+async fn backup(config: &Config, file: &Path) -> Result<act::Answer> {
+    if file.exists() {
+        return Err(backup::Error::FileExists(file.to_owned()).into());
+    }
+    let draft = std::path::absolute(&config.data)?.join(format!(".backup.{}", std::process::id()));
+    let named = file.to_owned();
+    let act = Act::Backup { file: draft.clone(), named: named.clone() };
+    let progress = output::progress();
+    let Some(answer) = socket::ask(config, &act, &progress).await? else {
+        return act::perform_here(config, Act::Backup { file: named.clone(), named }, progress).await;
+    };
+    let moved = bring(&draft, file).with_context(|| format!("moving the backup to {}", file.display()));
+    let _gone = std::fs::remove_file(&draft);
+    moved.map(|()| answer)
+}
+
+/// The same content under another name, which must not be there; on another disk if need be.
+fn bring(from: &Path, to: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    if std::fs::hard_link(from, to).is_ok() {
+        return Ok(());
+    }
+    let mut source = std::fs::File::open(from)?;
+    let mut copy = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(to)?;
+    std::io::copy(&mut source, &mut copy)?;
+    copy.sync_all()
 }
 
 /// Has the running server do it, or does it here if none runs.

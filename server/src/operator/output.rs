@@ -24,6 +24,17 @@ pub(super) fn progress() -> Progress {
     })
 }
 
+/// What is wrong, with its causes; each is said once.
+pub(super) fn sentence(error: &anyhow::Error) -> String {
+    let mut said = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !said.contains(&cause) {
+            said = format!("{said}: {cause}");
+        }
+    }
+    said
+}
+
 /// Prints an answer.
 pub(super) fn show(answer: Answer, json: bool) -> Result<()> {
     if json {
@@ -50,10 +61,11 @@ fn show_users(users: &[UserRow]) {
     if users.is_empty() {
         println!("No accounts yet. Make one with: conclave-server user add NAME");
     }
+    let width = users.iter().map(|user| user.address.len()).max().unwrap_or(0);
     for UserRow { address, display_name, disabled, created_ms, devices } in users {
         let state = if *disabled { "disabled" } else { "enabled" };
         println!(
-            "{address}  {display_name:?}  {state}  {devices} devices  since {}",
+            "{address:width$}  {state:8}  devices: {devices:<2}  since {}  {display_name}",
             audit::utc(*created_ms)
         );
     }
@@ -64,8 +76,13 @@ fn show_peers(peers: &[PeerRow]) {
         println!("No other server is known yet.");
     }
     for peer in peers {
-        println!("{}  {}  since {}", peer.domain, peer.decision, audit::utc(peer.first_seen_ms));
-        println!("    root {}", peer.root.as_deref().unwrap_or("not seen yet"));
+        match &peer.root {
+            Some(root) => {
+                println!("{}  {}  since {}", peer.domain, peer.decision, audit::utc(peer.first_seen_ms));
+                println!("    root {root}");
+            }
+            None => println!("{}  {}  not seen yet", peer.domain, peer.decision),
+        }
         if let Some(refused) = &peer.refused_root {
             println!("    REFUSED another root: {refused}");
             println!(
@@ -77,6 +94,9 @@ fn show_peers(peers: &[PeerRow]) {
 }
 
 fn show_audit(entries: &[audit::Entry]) -> Result<()> {
+    if entries.is_empty() {
+        println!("No operator has changed anything yet.");
+    }
     for entry in entries {
         let audit::Entry { number, time_ms, who, act, subject, hash, continues } = entry;
         let broken = if *continues { "" } else { "  DOES NOT CONTINUE THE RECORD BEFORE" };

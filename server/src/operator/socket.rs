@@ -137,7 +137,7 @@ async fn answer(office: &Office, stream: UnixStream) -> Result<()> {
         tokio::select! {
             Some(step) = steps.recv() => write.write_all(&line(&step)?).await?,
             result = &mut work => {
-                let last = result.map_or_else(|error| Line::Error(format!("{error:#}")), Line::Answer);
+                let last = result.map_or_else(|error| Line::Error(super::output::sentence(&error)), Line::Answer);
                 return Ok(write.write_all(&line(&last)?).await?);
             }
         }

@@ -32,6 +32,9 @@ pub enum Error {
     /// The file cannot be written or read.
     #[error("the backup file {0}: {1}")]
     Io(PathBuf, io::Error),
+    /// It would be overwritten.
+    #[error("there is a file {0} already; name another one, nothing is overwritten")]
+    FileExists(PathBuf),
     /// It is not one, or not whole.
     #[error("the backup file {0} is not whole or not one of ours: {1}")]
     NotWhole(PathBuf, &'static str),
@@ -83,7 +86,11 @@ pub async fn write(
     progress: Progress,
 ) -> Result<Summary, Error> {
     let io = |error| Error::Io(file.to_owned(), error);
-    let opened = OpenOptions::new().write(true).create_new(true).mode(0o600).open(file).map_err(io)?;
+    let opened = OpenOptions::new().write(true).create_new(true).mode(0o600).open(file);
+    let opened = opened.map_err(|error| match error.kind() {
+        io::ErrorKind::AlreadyExists => Error::FileExists(file.to_owned()),
+        _ => io(error),
+    })?;
     let origin = Origin { domain: domain.to_owned(), time_ms: now.as_ms() };
     let writer = Arc::new(Mutex::new(Writer::begin(opened, &origin).map_err(io)?));
     let taker = Arc::clone(&writer);

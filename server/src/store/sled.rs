@@ -27,7 +27,8 @@ use super::{
 };
 
 const CACHE_BYTES: u64 = 64 << 20;
-const KEEP_FREE_BYTES: u64 = 64 << 20;
+/// With less free space on the disk, writes are refused.
+pub const KEEP_FREE_BYTES: u64 = 64 << 20;
 const GROUPS_PER_SPACE_CHECK: u64 = 64;
 const GROUPS_PER_WITNESS_SYNC: u64 = 256;
 const WITNESS_SLOT: usize = 24;

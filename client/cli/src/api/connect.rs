@@ -23,7 +23,7 @@ use super::Address;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The file with the certificates to trust is not usable.
-    #[error("cannot read certificates from {file}: {why}")]
+    #[error("the certificates in {file} cannot be used: {why}")]
     Certificates {
         /// Which file.
         file: String,
@@ -77,7 +77,10 @@ pub(super) async fn resolve(server: &Domain) -> io::Result<Vec<SocketAddr>> {
     if host == "localhost" || host.ends_with(".localhost") {
         return Ok(vec![SocketAddr::from((Ipv4Addr::LOCALHOST, port))]);
     }
-    Ok(tokio::net::lookup_host((host, port)).await?.collect())
+    let found = tokio::net::lookup_host((host, port)).await;
+    Ok(found
+        .map_err(|error| io::Error::other(format!("the name {host} is not found; is it right? ({error})")))?
+        .collect())
 }
 
 fn tls_config(ca: Option<&Path>) -> Result<ClientConfig, Error> {

@@ -1,9 +1,10 @@
 //! Why the home server did not answer as wished, in the one form that the rest of the client knows.
 
-use std::time::Duration;
+use std::{io, time::Duration};
 
 use conclave_proto::types::v1::{ErrorDetail, ErrorReason};
 use prost::Message;
+use rustls::CertificateError;
 use tonic::{Code, Status};
 
 /// The home server refused, or was not reached.
@@ -23,13 +24,48 @@ impl Error {
         Self { reason: ErrorReason::Unavailable, message: message.to_string(), retry_after: None }
     }
 
-    /// With the innermost cause, which is the one that helps: "connection refused", "unknown issuer".
-    pub(super) fn unreachable(error: &dyn std::error::Error) -> Self {
+    /// With the innermost cause, which is the one that helps, and what to do about it.
+    pub(super) fn unreachable(error: &(dyn std::error::Error + 'static)) -> Self {
         let mut cause = error;
         while let Some(inner) = cause.source() {
             cause = inner;
         }
-        Self::unavailable(&format_args!("the server cannot be reached: {cause}"))
+        match advice(cause) {
+            Some(advice) => Self::unavailable(&format_args!("your server cannot be reached: {advice}")),
+            None => Self::unavailable(&format_args!("your server cannot be reached: {cause}")),
+        }
+    }
+}
+
+/// What a person can do about a cause.
+fn advice(cause: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
+    // An I/O error hides what it is made of.
+    let hidden = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+    let tls = hidden.map_or_else(|| cause.downcast_ref(), |inner| inner.downcast_ref());
+    if let Some(rustls::Error::InvalidCertificate(why)) = tls {
+        return Some(match why {
+            CertificateError::UnknownIssuer => {
+                "this machine does not trust its certificate; if your organisation made it itself, sign in with --ca FILE"
+            }
+            CertificateError::Expired
+            | CertificateError::ExpiredContext { .. }
+            | CertificateError::NotValidYet
+            | CertificateError::NotValidYetContext { .. } => {
+                "its certificate is not valid at this time; it must be renewed there, or this machine's clock is wrong"
+            }
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+                "its certificate is for another name; is the address right?"
+            }
+            _ => return None,
+        });
+    }
+    match cause.downcast_ref::<io::Error>()?.kind() {
+        io::ErrorKind::ConnectionRefused => {
+            Some("the connection was refused; does it run, and is the address right?")
+        }
+        io::ErrorKind::TimedOut => Some("it does not answer; does it run, and does the network lead there?"),
+        io::ErrorKind::NetworkUnreachable | io::ErrorKind::HostUnreachable => Some("no network leads there"),
+        _ => None,
     }
 }
 

@@ -13,13 +13,13 @@ use tokio::sync::mpsc;
 use self::{
     listen::Heard,
     order::{Line, Order},
-    stay::{Origin, Stay, Went},
+    stay::{At, Origin, Stay, Went},
 };
 use crate::{
     driver::{self, Driver},
     media::{Clip, worker::Report},
     present,
-    screen::{Note, Screen},
+    screen::{Busy, Note, Screen},
 };
 
 /// Leaving takes no longer than this, whatever the servers do.
@@ -49,8 +49,9 @@ pub async fn run(driver: Driver, screen: Screen, options: Options) -> Result<boo
     let (hear, heard) = mpsc::channel(64);
     let others = tokio::spawn(listen::others(driver.profile().folder().to_owned(), hear.clone()));
     let input = tokio::spawn(listen::input(hear));
+    let stay = Stay::new(driver, options);
     let mut call =
-        Call { stay: Stay::new(driver, options), screen, heard, leave_by: None, closed_input: false };
+        Call { stay, screen, busy: None, shown: At::Asking, heard, leave_by: None, closed_input: false };
     let result = call.run().await;
     input.abort();
     others.abort();
@@ -60,6 +61,9 @@ pub async fn run(driver: Driver, screen: Screen, options: Options) -> Result<boo
 struct Call {
     stay: Stay,
     screen: Screen,
+    /// Until the person is in.
+    busy: Option<Busy>,
+    shown: At,
     heard: mpsc::Receiver<Heard>,
     leave_by: Option<tokio::time::Instant>,
     closed_input: bool,
@@ -67,13 +71,15 @@ struct Call {
 
 impl Call {
     async fn run(&mut self) -> Result<bool, driver::Error> {
-        self.screen.say(&Note::new("joining", json!({}), "Asking to enter…"));
+        self.screen.say(&Note::new("joining", json!({}), ""));
+        self.busy = self.screen.busy("Asking to enter …");
         self.stay.join()?;
         let ended_well = loop {
             let until = self.leave_by.or_else(|| self.stay.leave_at());
             tokio::select! {
                 event = self.stay.driver.next() => {
                     let (notes, went) = self.stay.take(event?)?;
+                    self.show_progress();
                     for note in &notes {
                         self.screen.say(note);
                     }
@@ -99,6 +105,17 @@ impl Call {
         };
         self.finish_media().await;
         Ok(ended_well)
+    }
+
+    /// Says what is waited for, until the person is in.
+    fn show_progress(&mut self) {
+        if std::mem::replace(&mut self.shown, self.stay.at) == self.stay.at {
+            return;
+        }
+        self.busy = None; // One at a time.
+        if self.stay.at == At::Waiting {
+            self.busy = self.screen.busy("Waiting for a host; Ctrl-C gives up …");
+        }
     }
 
     fn hear(&mut self, heard: Heard) -> Result<(), driver::Error> {
@@ -148,6 +165,8 @@ impl Call {
     }
 
     fn leave(&mut self, origin: Origin) -> Result<(), driver::Error> {
+        self.busy = None; // One at a time.
+        self.busy = self.screen.busy("Leaving …");
         self.leave_by = Some(tokio::time::Instant::now() + LEAVE_WITHIN);
         let meeting = self.stay.meeting.clone();
         self.stay.begin(Command::Leave(meeting), origin)

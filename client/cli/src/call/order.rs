@@ -4,11 +4,10 @@ use conclave_core::identity::address::UserAddress;
 use serde::{Deserialize, Serialize};
 
 /// Help for people.
-pub const HELP: &str = "\
-  /roster                 who is in the room
+pub const HELP: &str = "  /roster                 who is in the room
   /code                   the verification code, to compare aloud
   /admit WHO, /deny WHO   let a waiting person in, or turn them away
-  /remove ADDRESS         remove somebody for good
+  /remove ADDRESS         remove somebody, for good
   /lock, /unlock          nobody new gets in, or again
   /lobby on|off           who comes by link must wait
   /invite ADDRESS…        invite people
@@ -129,7 +128,8 @@ impl Order {
             }
             "end" => Self::End {},
             "leave" | "quit" => Self::Leave {},
-            _ => return Err(HELP.to_owned()),
+            "help" | "?" => return Err(HELP.to_owned()),
+            other => return Err(format!("there is no /{other}; /help shows what there is")),
         };
         Ok(Some(order))
     }
@@ -156,6 +156,7 @@ mod tests {
         assert_eq!(Order::typed("/remove"), Err("/remove needs whom, as bob@south.example".to_owned()));
         assert_eq!(Order::typed("/lobby maybe"), Err("/lobby needs on or off".to_owned()));
         assert_eq!(Order::typed("/help"), Err(HELP.to_owned()));
+        assert_eq!(Order::typed("/dance"), Err("there is no /dance; /help shows what there is".to_owned()));
     }
 
     #[test]

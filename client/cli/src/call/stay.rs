@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use conclave_core::{
     device::{
         command::{Command, Door, MeetingAddress, RequestId},
-        event::{CallEvent, Event, MediaKeys, Over, Roster},
+        event::{CallEvent, Event, MediaKeys, Over, Roster, Standing},
     },
     identity::address::{DeviceUri, UserAddress},
     ids::{SessionNumber, TrackNumber},
@@ -44,6 +44,14 @@ pub(super) struct Origin {
     pub(super) answer: Option<oneshot::Sender<Value>>,
 }
 
+/// How far a stay has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum At {
+    Asking,
+    Waiting,
+    Inside,
+}
+
 /// How a stay ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Went {
@@ -55,6 +63,7 @@ pub(super) struct Stay {
     pub(super) driver: Driver,
     pub(super) meeting: MeetingAddress,
     pub(super) reports: Option<mpsc::UnboundedReceiver<Report>>,
+    pub(super) at: At,
     options: Options,
     orders: Option<mpsc::UnboundedSender<MediaOrder>>,
     session: Option<SessionNumber>,
@@ -75,6 +84,7 @@ impl Stay {
             driver,
             meeting,
             reports: None,
+            at: At::Asking,
             options,
             orders: None,
             session: None,
@@ -190,12 +200,14 @@ impl Stay {
     fn heed(&mut self, event: CallEvent, notes: &mut Vec<Note>) -> Result<Option<Went>, driver::Error> {
         match event {
             CallEvent::Entered { session, .. } => {
+                self.at = At::Inside;
                 self.session = Some(session);
                 self.entered = Some(Instant::now());
                 for keys in std::mem::take(&mut self.early_keys) {
                     self.enter_epoch(keys, notes)?;
                 }
             }
+            CallEvent::Standing(Standing::Waiting) => self.at = At::Waiting,
             CallEvent::Roster(roster) => {
                 notes.push(Note { text: String::new(), ..present::code(&roster) });
                 self.roster = Some(roster);

@@ -29,20 +29,20 @@ pub(super) async fn sign_in(home: &Path, args: SignIn, screen: Screen) -> anyhow
     let server = args.server.unwrap_or_else(|| args.address.domain().clone());
     let ca =
         args.ca.as_deref().map(std::path::absolute).transpose().context("the file with the certificates")?;
-    let password = read_password(args.password_stdin, &args.address.to_string())?;
-    let user = args.address.name().to_owned();
+    let (user, asked) = (args.address.name().to_owned(), args.address.to_string());
     let profile = Profile::create(home, args.address, api::Address { server, ca })?;
     let mut driver = Driver::new(profile)?;
+    let password = read_password(args.password_stdin, &asked)?;
     let label: String = args.label.unwrap_or_else(machine_name).chars().take(LABEL).collect();
-    let done = once(&mut driver, Command::SignIn { user, password, label }, screen).await?;
-    driver.profile().make_current(home)?;
+    let done = once(&mut driver, Command::SignIn { user, password, label }, &screen).await?;
+    driver.profile().settle(home)?;
     screen.say(&present::done(&done));
     Ok(true)
 }
 
 pub(super) async fn sign_out(profile: Profile, everywhere: bool, screen: Screen) -> anyhow::Result<bool> {
     let mut driver = device(profile)?;
-    let done = once(&mut driver, Command::SignOut { device: None, everywhere }, screen).await?;
+    let done = once(&mut driver, Command::SignOut { device: None, everywhere }, &screen).await?;
     screen.say(&present::done(&done));
     Ok(true)
 }
@@ -60,7 +60,7 @@ pub(super) async fn devices(
             Command::SignOut { device: Some(device), everywhere: false }
         }
     };
-    let done: Done = once(&mut driver, command, screen).await?;
+    let done: Done = once(&mut driver, command, &screen).await?;
     screen.say(&present::done(&done));
     Ok(true)
 }

@@ -19,7 +19,6 @@ use crate::{
 };
 
 pub(super) async fn run(profile: Profile, join: Join, screen: Screen) -> anyhow::Result<bool> {
-    let door = door(&join.meeting)?;
     // Files are looked at before anybody is disturbed.
     let mut clips = Vec::new();
     if let Some(path) = &join.send_audio {
@@ -28,18 +27,23 @@ pub(super) async fn run(profile: Profile, join: Join, screen: Screen) -> anyhow:
     if let Some(path) = &join.send_video {
         clips.push(ivf::read(path).with_context(|| readable(path, "pictures"))?);
     }
+    let mut driver = device(profile)?;
     let options = Options {
-        door,
+        door: door(&mut driver, &join.meeting, &screen).await?,
         clips,
         record: join.record,
         frame_log: join.frame_log,
         stay: join.seconds.map(Duration::from_secs),
         media: !join.no_media,
     };
-    let mut driver = device(profile)?;
-    if matches!(options.door, Door::Address(_)) {
+    if let Door::Address(wanted) = &options.door {
         // An invitation that still waits at the server may be what opens this door.
-        let show = |event: Event| screen.say(&present::event(&event));
+        let _busy = screen.busy("Asking your server …");
+        let show = |event: Event| {
+            if !matches!(&event, Event::Invited(invited) if invited.meeting == *wanted) {
+                screen.say(&present::event(&event));
+            }
+        };
         if let Err(error) = driver.run(Command::Receive { follow: false }, show).await {
             tracing::warn!(%error, "waiting invitations could not be fetched");
         }

@@ -25,7 +25,7 @@ use crate::{
 /// Does what was asked; true if it ended well. What went wrong has been said by then.
 pub async fn run(cli: Cli) -> bool {
     let screen = Screen::new(cli.json);
-    match dispatch(cli, screen).await {
+    match dispatch(cli, screen.clone()).await {
         Ok(ended_well) => ended_well,
         Err(error) => {
             screen.say(&failure(&error));
@@ -70,15 +70,25 @@ fn device(profile: Profile) -> anyhow::Result<Driver> {
 }
 
 /// Does one command and says what it gave, and what else came meanwhile.
-async fn once(driver: &mut Driver, command: DeviceCommand, screen: Screen) -> anyhow::Result<Done> {
+async fn once(driver: &mut Driver, command: DeviceCommand, screen: &Screen) -> anyhow::Result<Done> {
+    let _busy = screen.busy("Asking your server …");
     let done = driver.run(command, |event| screen.say(&present::event(&event))).await?;
     driver.settle().await?;
     Ok(done)
 }
 
-/// By what a person enters a meeting that was typed as a link or an address.
-fn door(text: &str) -> anyhow::Result<Door> {
-    let link = Link::parse(text).with_context(|| format!("this names no meeting: {text}"))?;
+/// By what a person enters a meeting that was typed as a link, an address, or its title.
+async fn door(driver: &mut Driver, text: &str, screen: &Screen) -> anyhow::Result<Door> {
+    let link = match Link::parse(text) {
+        Ok(link) => link,
+        Err(error) => {
+            let unknown = || format!("{text} names no meeting of yours, and is no link or address");
+            let Some(address) = by_title(driver, text, screen).await? else {
+                return Err(error).with_context(unknown);
+            };
+            return Ok(Door::Address(address));
+        }
+    };
     Ok(if link.secret.is_some() {
         Door::Link(link)
     } else {
@@ -86,8 +96,29 @@ fn door(text: &str) -> anyhow::Result<Door> {
     })
 }
 
-fn address(text: &str) -> anyhow::Result<MeetingAddress> {
-    Ok(match door(text)? {
+/// The one meeting with this title that is not over.
+async fn by_title(
+    driver: &mut Driver,
+    title: &str,
+    screen: &Screen,
+) -> anyhow::Result<Option<MeetingAddress>> {
+    if title.contains(['/', '@', '#']) {
+        return Ok(None); // Meant as a link or an address.
+    }
+    let Done::Meetings(all) = once(driver, DeviceCommand::ListMeetings, screen).await? else {
+        return Ok(None);
+    };
+    let mut found = all.into_iter().filter(|one| !one.ended && one.title.as_deref() == Some(title));
+    let first = found.next().map(|meeting| meeting.address);
+    anyhow::ensure!(
+        found.next().is_none(),
+        "several of your meetings are called {title}; name one by its address"
+    );
+    Ok(first)
+}
+
+async fn address(driver: &mut Driver, text: &str, screen: &Screen) -> anyhow::Result<MeetingAddress> {
+    Ok(match door(driver, text, screen).await? {
         Door::Link(link) => MeetingAddress { id: link.meeting, hub: link.hub },
         Door::Address(address) => address,
     })

@@ -143,7 +143,7 @@ pub fn start(
         early: Early::default(),
         ready: false,
         seen: HashSet::new(),
-        told: None,
+        told: false,
         reports,
         statistics: Statistics::default(),
         sealed: Vec::new(),
@@ -170,8 +170,8 @@ struct Worker {
     early: Early,
     ready: bool,
     seen: HashSet<(DeviceUri, TrackNumber)>,
-    /// Why there is no connection, as it was told last.
-    told: Option<String>,
+    /// Whether it was told that there is no connection.
+    told: bool,
     reports: mpsc::UnboundedSender<Report>,
     statistics: Statistics,
     sealed: Vec<u8>,
@@ -308,7 +308,7 @@ impl Worker {
     fn take(&mut self, happening: Happening) {
         match happening {
             Happening::Connected => {
-                self.told = None;
+                self.told = false;
                 self.report(Report::Connected(Ok(())));
             }
             Happening::KeyFrameWanted(_) => self.statistics.key_frames_wanted += 1,
@@ -359,10 +359,10 @@ impl Worker {
         }
     }
 
-    /// Tells why there is no connection, unless that is what was told last.
+    /// Tells once that there is no connection any more; what the next attempts meet is for the log.
     fn lost(&mut self, reason: String) {
-        if self.told.as_ref() != Some(&reason) {
-            self.told = Some(reason.clone());
+        tracing::debug!(reason, "no media");
+        if !std::mem::replace(&mut self.told, true) {
             self.report(Report::Connected(Err(reason)));
         }
     }

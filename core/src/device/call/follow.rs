@@ -32,6 +32,12 @@ impl Device {
         } else {
             tracing::warn!("the home server sent something that cannot be decoded");
         }
+        self.watch_stands(meeting);
+    }
+
+    /// The home server is there, whether or not it has anything to tell.
+    pub(in crate::device) fn watch_stands(&mut self, meeting: &MeetingAddress) {
+        let Some(call) = self.calls.get_mut(meeting) else { return };
         if std::mem::take(&mut call.cut_off) {
             self.tell(meeting, CallEvent::Connected(true));
         }

@@ -7,6 +7,7 @@ use std::{
 };
 
 use anyhow::{Result, ensure};
+use serde_json::Value;
 
 use crate::{
     claims::{c2_media::first_frame, c3_chat},
@@ -65,6 +66,7 @@ pub(super) fn run(scene: &mut Scene, gathered: &mut Gathered) -> Result<()> {
         alice.hears(&a, LIMIT)?;
     }
     everything_once(gathered, &alice, &bob);
+    told_in_silence(scene, gathered, &bob)?;
     scene.both_see(&alice, &bob, PATIENCE)?;
     let code = |call: &Call| call.last("roster").map(|roster| roster["code"].clone());
     gathered.is("code", "the verification codes still agree", code(&alice) == code(&bob));
@@ -83,6 +85,22 @@ fn resumed(log: &std::path::Path, back: f64) -> Result<f64> {
         ensure!(Instant::now() < end, "no frame came any more");
         thread::sleep(Duration::from_millis(50));
     }
+}
+
+/// Nobody speaks, so the log has no news for bob's client; it must say all the same that his server is back.
+fn told_in_silence(scene: &mut Scene, gathered: &mut Gathered, bob: &Call) -> Result<()> {
+    let from = bob.heard();
+    let connected = |is: bool| {
+        move |event: &Value| (event["event"] == "connection" && event["connected"] == is).then_some(())
+    };
+    scene.south.kill()?;
+    bob.wait_from(from, "word that the server is away", LIMIT, connected(false))?;
+    scene.south.start(&Start::default())?;
+    let back = Instant::now();
+    bob.wait_from(from, "word that the server is back", LIMIT, connected(true))?;
+    let took = back.elapsed().as_secs_f64();
+    gathered.figure("south.told_s", "until bob is told, in silence", Figure::at_most(took, "s", BACK_S));
+    Ok(())
 }
 
 fn everything_once(gathered: &mut Gathered, alice: &Call, bob: &Call) {
