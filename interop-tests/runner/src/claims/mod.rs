@@ -39,7 +39,7 @@ pub(crate) const CLAIMS: &[Claim] = &[
     Claim { number: 7, says: "both servers killed and restarted, nothing lost", run: c7_restart::run },
     Claim { number: 4, says: "mallory is refused, whatever she tries", run: c4_refusals::run },
     Claim { number: 6, says: "who is removed is out, and stays out", run: c6_removal::run },
-    Claim { number: 8, says: "no server holds a secret", run: c8_no_secret::run },
+    Claim { number: 8, says: "no server holds a secret (O1)", run: c8_no_secret::run },
     Claim { number: 9, says: "nobody else is contacted", run: c9_contacts::run },
 ];
 
