@@ -170,10 +170,15 @@ pub async fn start(setup: Setup, listeners: Listeners) -> Result<Running, Error>
     let running =
         Running { peers, registry, media, relay_address, relay, shutdown, connections, parts, store };
     let federation_tls = setup.identity.server_config(tls::ALPN_H2)?;
-    running.listen(listeners.federation, federation_tls, Limits::FEDERATION, Arc::new(federation));
+    running.listen(listeners.federation, federation_tls, (Limits::FEDERATION, None), Arc::new(federation));
     let mut https = setup.https;
     https.alpn_protocols = vec![tls::ALPN_H2.to_vec(), b"http/1.1".to_vec()];
-    running.listen(listeners.public, https, Limits::CLIENTS, Arc::new(public));
+    let media = running.media.clone();
+    let other: listener::Other = Arc::new(move |stream, remote| {
+        let media = media.clone();
+        Box::pin(async move { media.carry_tcp(stream, remote).await })
+    });
+    running.listen(listeners.public, https, (Limits::CLIENTS, Some(other)), Arc::new(public));
     info!(domain = %setup.domain, "the server runs");
     Ok(running)
 }
@@ -246,7 +251,7 @@ impl Running {
         &self,
         listener: TcpListener,
         tls: rustls::ServerConfig,
-        limits: Limits,
+        (limits, other): (Limits, Option<listener::Other>),
         port: Arc<P>,
     ) {
         let answer = move |request| {
@@ -254,8 +259,8 @@ impl Running {
             async move { port.answer(request).await }
         };
         let (tasks, shutdown) = (self.connections.clone(), self.shutdown.clone());
-        let acceptor = TlsAcceptor::from(Arc::new(tls));
-        self.connections.spawn(listener::serve(listener, acceptor, limits, answer, tasks, shutdown));
+        let door = listener::Door { acceptor: TlsAcceptor::from(Arc::new(tls)), limits, other };
+        self.connections.spawn(listener::serve(listener, door, answer, tasks, shutdown));
     }
 
     /// What it remembers.

@@ -126,7 +126,8 @@ pub(crate) fn serve(domain: &str) -> Result<()> {
     let domain = Domain::parse(domain)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let _inside = runtime.enter();
-    let config = Config { listen: "127.0.0.1:0".parse()?, advertised: Vec::new(), threads: 1 };
+    let config =
+        Config { listen: "127.0.0.1:0".parse()?, advertised: Vec::new(), tcp: Vec::new(), threads: 1 };
     let media = Media::start(&config)?;
     let own = Identity::generate(domain.as_str())?;
     let (spki, directory) = (own.spki(), Directory::default());

@@ -18,12 +18,12 @@ use conclave_proto::client::v1::{Ended, SlotTable, signals_response::Signal};
 use str0m::{
     Input, Output, Rtc,
     media::{Direction, KeyframeRequestKind, MediaKind, Mid, Pt, Rid},
-    net::{Protocol, Receive},
+    net::Receive,
     rtp::{RtpWrite, Ssrc},
 };
 use tokio::sync::watch;
 
-use super::{error::Error, offer::Answered, packet::Packet, slot::Slot};
+use super::{demux::Path, error::Error, offer::Answered, packet::Packet, slot::Slot};
 
 /// What a section of the offer carries, as the device says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,17 +117,11 @@ impl Client {
         Ok(())
     }
 
-    /// A UDP packet that may be its own; whether it was.
-    pub(super) fn receive(
-        &mut self,
-        now: Instant,
-        source: SocketAddr,
-        destination: SocketAddr,
-        bytes: &[u8],
-    ) -> bool {
+    /// A packet that may be its own; whether it was.
+    pub(super) fn receive(&mut self, now: Instant, path: Path, at: SocketAddr, bytes: &[u8]) -> bool {
         let accepted = self.guarded(|rtc| {
             let Ok(contents) = bytes.try_into() else { return false };
-            let receive = Receive { proto: Protocol::Udp, source, destination, contents };
+            let receive = Receive { proto: path.proto, source: path.remote, destination: at, contents };
             let input = Input::Receive(now, receive);
             if !rtc.accepts(&input) {
                 return false;

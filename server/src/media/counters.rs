@@ -26,13 +26,13 @@ macro_rules! counters {
 }
 
 counters! {
-    /// UDP packets that came.
+    /// Packets that came from devices.
     packets_in,
-    /// UDP packets sent.
+    /// Packets sent to devices.
     packets_out,
-    /// UDP packets that the socket did not take.
+    /// Packets that a socket did not take.
     packets_lost,
-    /// UDP packets of unknown sources, dropped before any cryptography.
+    /// Packets of unknown sources, dropped before any cryptography.
     dropped_unknown,
     /// RTP packets whose key id was not their sender's, or not readable.
     dropped_key_id,

@@ -17,6 +17,7 @@ mod session;
 mod session_links;
 mod slot;
 mod socket;
+mod tcp;
 #[cfg(feature = "wiretap")]
 mod wiretap;
 mod worker;
@@ -40,17 +41,23 @@ use conclave_proto::{
     relay::v1::relay_message::Message,
 };
 use str0m::{config::DtlsCert, crypto::CryptoProvider};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::{
+    net::TcpStream,
+    sync::{mpsc, oneshot, watch},
+};
 
 pub use counters::Stats;
 pub use error::Error;
 
 use counters::Counters;
+use offer::Addresses;
 use relay::LinkHandle;
 use worker::{Command, Parts, Worker};
 
 /// Most relay datagrams that wait for a media thread.
 const RELAY_QUEUE: usize = 8_192;
+/// Most packets of TCP clients that wait for a media thread.
+const TCP_QUEUE: usize = 1_024;
 /// Bytes that the kernel may keep for the media socket, each way.
 const SOCKET_BUFFER: usize = 4 * 1024 * 1024;
 
@@ -92,6 +99,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// The addresses at which devices reach it, if they differ from `listen`'s.
     pub advertised: Vec<IpAddr>,
+    /// Where devices that can send no UDP reach it; whoever listens there hands over what comes by [`Media::carry_tcp`].
+    pub tcp: Vec<SocketAddr>,
     /// How many threads; at least one, at most 255.
     pub threads: u8,
 }
@@ -138,6 +147,7 @@ pub struct Opened {
 struct Thread {
     commands: mpsc::UnboundedSender<Command>,
     datagrams: mpsc::Sender<(LinkId, Bytes)>,
+    framed: mpsc::Sender<(SocketAddr, Bytes)>,
     counters: Arc<Counters>,
     address: SocketAddr,
 }
@@ -168,6 +178,11 @@ impl Media {
     /// The UDP addresses in use, one for each thread.
     pub fn local_addresses(&self) -> Vec<SocketAddr> {
         self.threads.iter().map(|thread| thread.address).collect()
+    }
+
+    /// Carries media over a TCP connection on which something else than TLS came, until it ends.
+    pub async fn carry_tcp(&self, stream: TcpStream, remote: SocketAddr) -> io::Result<()> {
+        tcp::carry(&self.threads, stream, remote).await
     }
 
     /// Answers a device's offer.
@@ -317,14 +332,16 @@ fn start_thread(config: &Config, index: u8, certificate: DtlsCert) -> io::Result
     };
     let (commands, command_queue) = mpsc::unbounded_channel();
     let (datagrams, datagram_queue) = mpsc::channel(RELAY_QUEUE);
+    let (framed, framed_queue) = mpsc::channel(TCP_QUEUE);
     let counters = Arc::<Counters>::default();
     let parts = Parts {
         socket,
-        addresses: advertised,
+        addresses: Addresses { udp: advertised, tcp: config.tcp.clone() },
         certificate,
         counters: counters.clone(),
         commands: command_queue,
         datagrams: datagram_queue,
+        framed: framed_queue,
         new_connection: Box::new(move || new_connection(index)),
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -336,7 +353,7 @@ fn start_thread(config: &Config, index: u8, certificate: DtlsCert) -> io::Result
             }
         });
     })?;
-    Ok(Thread { commands, datagrams, counters, address })
+    Ok(Thread { commands, datagrams, framed, counters, address })
 }
 
 fn bind(address: SocketAddr) -> io::Result<UdpSocket> {

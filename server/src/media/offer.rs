@@ -12,12 +12,28 @@ use str0m::{
     change::SdpOffer,
     config::DtlsCert,
     media::{Direction, MediaKind, Mid},
+    net::{Protocol, TcpType},
 };
 
-use super::error::Error;
+use super::{demux::Path, error::Error};
 
 /// The one transport: DTLS-SRTP.
 const TRANSPORT: &str = "UDP/TLS/RTP/SAVPF";
+
+/// Where this server's media is reached.
+pub(super) struct Addresses {
+    pub(super) udp: Vec<SocketAddr>,
+    /// The public HTTPS port (spec: MED-18).
+    pub(super) tcp: Vec<SocketAddr>,
+}
+
+impl Addresses {
+    /// The own end of a path.
+    pub(super) fn of(&self, path: Path) -> Option<SocketAddr> {
+        let own = if path.proto == Protocol::Udp { &self.udp } else { &self.tcp };
+        own.iter().find(|own| own.is_ipv4() == path.remote.is_ipv4()).or(own.first()).copied()
+    }
+}
 
 /// An answered offer.
 pub(super) struct Answered {
@@ -35,7 +51,7 @@ pub(super) struct Answered {
 /// Answers an offer on behalf of the addresses where this server is reached.
 pub(super) fn answer(
     offer: &str,
-    addresses: &[SocketAddr],
+    addresses: &Addresses,
     certificate: &DtlsCert,
     now: Instant,
 ) -> Result<Answered, Error> {
@@ -61,7 +77,7 @@ fn check(offer: &str) -> Result<(), Error> {
 
 fn answer_checked(
     offer: &str,
-    addresses: &[SocketAddr],
+    addresses: &Addresses,
     certificate: &DtlsCert,
     now: Instant,
 ) -> Result<Answered, Error> {
@@ -76,8 +92,12 @@ fn answer_checked(
         .set_ice_lite(true)
         .set_dtls_cert(certificate.clone())
         .build(now);
-    for address in addresses {
+    for address in &addresses.udp {
         rtc.add_local_candidate(Candidate::host(*address, "udp").map_err(|_| Error::Unavailable)?);
+    }
+    for address in &addresses.tcp {
+        let candidate = Candidate::builder().tcp().host(*address).tcptype(TcpType::Passive).build();
+        rtc.add_local_candidate(candidate.map_err(|_| Error::Unavailable)?);
     }
     let answer = rtc.sdp_api().accept_offer(offer).map_err(|error| {
         tracing::debug!(%error, "an offer was refused");

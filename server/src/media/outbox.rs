@@ -1,29 +1,45 @@
-//! UDP packets that wait to be sent together: several of one size to one destination cost one system call.
+//! Packets that wait to be sent together: by UDP several of one size to one destination cost one system call.
 
-use std::net::SocketAddr;
+use std::{collections::HashMap, net::SocketAddr};
 
-use str0m::net::Transmit;
+use str0m::net::{Protocol, Transmit};
 
-use super::{counters::Counters, socket::MediaSocket};
+use super::{counters::Counters, socket::MediaSocket, tcp::Packets};
 
 /// Most bytes of packets sent by one system call.
 const TOGETHER: usize = 65_000;
 
-/// UDP packets that wait to be sent.
+/// Packets that wait to be sent.
 #[derive(Default)]
 pub(super) struct Outbox {
     queue: Vec<Transmit>,
+    /// Those of clients on TCP.
+    framed: Vec<Transmit>,
     together: Vec<u8>,
 }
 
 impl Outbox {
     /// One more.
     pub(super) fn push(&mut self, transmit: Transmit) {
-        self.queue.push(transmit);
+        if transmit.proto == Protocol::Udp {
+            self.queue.push(transmit);
+        } else {
+            self.framed.push(transmit);
+        }
     }
 
-    /// Sends them all, in their order for each destination; what the socket does not take is lost, as UDP may lose it.
-    pub(super) fn flush(&mut self, socket: &MediaSocket, counters: &Counters) {
+    /// Sends them all, in their order for each destination; what a socket does not take is lost, as UDP may lose it.
+    pub(super) fn flush(
+        &mut self,
+        socket: &MediaSocket,
+        tcp: &HashMap<SocketAddr, Packets>,
+        counters: &Counters,
+    ) {
+        for transmit in self.framed.drain(..) {
+            let client = tcp.get(&transmit.destination);
+            let taken = client.is_some_and(|packets| packets.try_send(transmit.contents).is_ok());
+            if taken { counters.packets_out.more() } else { counters.packets_lost.more() }
+        }
         if self.queue.len() > 1 {
             self.queue.sort_by_key(|transmit| transmit.destination);
         }
@@ -78,8 +94,6 @@ fn send(socket: &MediaSocket, counters: &Counters, to: SocketAddr, bytes: &[u8],
 
 #[cfg(test)]
 mod tests {
-    use str0m::net::Protocol;
-
     use super::*;
 
     fn transmit(port: u16, length: usize) -> Transmit {

@@ -19,6 +19,8 @@ use conclave_proto::{
     relay::v1::{AnnouncedTrack, relay_message::Message},
 };
 
+use str0m::net::Protocol;
+
 use super::{
     ConnectionId, OpenRequest, SessionKey, UpdateRequest,
     client::{Client, Published},
@@ -192,7 +194,11 @@ impl Worker {
         let mut empty = Vec::new();
         for (key, session) in &mut self.sessions {
             for client in session.gone.drain(..) {
-                self.demux.remove((*key, client));
+                for path in self.demux.remove((*key, client)) {
+                    if path.proto == Protocol::Tcp {
+                        self.tcp.remove(&path.remote);
+                    }
+                }
                 self.connections.retain(|_, place| *place != (*key, client));
             }
             if session.roster.is_empty() && session.clients.is_empty() {

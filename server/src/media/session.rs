@@ -19,7 +19,8 @@ use conclave_proto::client::v1::{Slot as SlotMessage, SlotTable, signals_respons
 use str0m::{Event, IceConnectionState, Output, rtp::RtpPacket};
 
 use super::{
-    SessionKey, client::Client, counters::Counters, link::SessionLink, outbox::Outbox, packet::Packet,
+    SessionKey, client::Client, counters::Counters, demux::Path, link::SessionLink, outbox::Outbox,
+    packet::Packet,
 };
 
 /// How often a session looks after what waits.
@@ -74,16 +75,16 @@ impl Session {
         }
     }
 
-    /// A UDP packet for a client; whether it was its own. str0m keeps one arrived packet at a time: it is polled before the next.
+    /// A packet for a client; whether it was its own. str0m keeps one arrived packet at a time: it is polled before the next.
     pub(super) fn receive(
         &mut self,
         work: &mut Work<'_>,
         id: ClientId,
-        (source, destination): (SocketAddr, SocketAddr),
+        (path, at): (Path, SocketAddr),
         bytes: &[u8],
     ) -> bool {
         let Some(client) = self.clients.get_mut(&id) else { return false };
-        let taken = client.receive(work.now, source, destination, bytes);
+        let taken = client.receive(work.now, path, at, bytes);
         if taken {
             self.drain(work, id);
         }

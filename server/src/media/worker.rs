@@ -17,7 +17,7 @@ use conclave_proto::{
     client::v1::signals_response::Signal,
     relay::v1::{AnnouncedTrack, relay_message::Message},
 };
-use str0m::config::DtlsCert;
+use str0m::{config::DtlsCert, net::Protocol};
 use tokio::{
     sync::{mpsc, oneshot, watch},
     time::sleep_until,
@@ -27,15 +27,17 @@ use super::{
     ConnectionId, OpenRequest, SessionKey, UpdateRequest,
     client::Client,
     counters::Counters,
-    demux::Demux,
+    demux::{Demux, Path},
     error::Error,
+    offer::Addresses,
     outbox::Outbox,
     relay::{LinkHandle, read_datagram},
     session::{Session, Work},
     socket::{Buffers, MediaSocket},
+    tcp::Packets,
 };
 
-/// Most datagrams of relay links read before what they caused is sent.
+/// Most datagrams of relay links, or packets of TCP clients, read before what they caused is sent.
 const BATCH: usize = 64;
 /// Most reads of the socket before what they caused is sent.
 const READS: usize = 4;
@@ -51,17 +53,23 @@ pub(super) enum Command {
     LinkUp(LinkHandle),
     LinkDown(LinkId),
     Relay(LinkId, Message),
+    /// A TCP connection names a client by its ICE user name; whether it is known here.
+    TcpUp(String, SocketAddr, Packets, oneshot::Sender<bool>),
+    TcpDown(SocketAddr),
 }
 
 /// What a media thread works with.
 pub(super) struct Worker {
     socket: MediaSocket,
     /// The addresses where clients reach the socket.
-    pub(super) addresses: Vec<SocketAddr>,
+    pub(super) addresses: Addresses,
     pub(super) certificate: DtlsCert,
     counters: Arc<Counters>,
     commands: mpsc::UnboundedReceiver<Command>,
     datagrams: mpsc::Receiver<(LinkId, Bytes)>,
+    framed: mpsc::Receiver<(SocketAddr, Bytes)>,
+    /// The ways to clients on TCP.
+    pub(super) tcp: HashMap<SocketAddr, Packets>,
     pub(super) sessions: HashMap<SessionKey, Session>,
     pub(super) demux: Demux<(SessionKey, ClientId)>,
     pub(super) connections: HashMap<ConnectionId, (SessionKey, ClientId)>,
@@ -76,11 +84,12 @@ pub(super) struct Worker {
 /// What a media thread is made of.
 pub(super) struct Parts {
     pub(super) socket: std::net::UdpSocket,
-    pub(super) addresses: Vec<SocketAddr>,
+    pub(super) addresses: Addresses,
     pub(super) certificate: DtlsCert,
     pub(super) counters: Arc<Counters>,
     pub(super) commands: mpsc::UnboundedReceiver<Command>,
     pub(super) datagrams: mpsc::Receiver<(LinkId, Bytes)>,
+    pub(super) framed: mpsc::Receiver<(SocketAddr, Bytes)>,
     pub(super) new_connection: Box<dyn FnMut() -> ConnectionId + Send>,
 }
 
@@ -94,6 +103,8 @@ impl Worker {
             counters: parts.counters,
             commands: parts.commands,
             datagrams: parts.datagrams,
+            framed: parts.framed,
+            tcp: HashMap::new(),
             sessions: HashMap::new(),
             demux: Demux::new(),
             connections: HashMap::new(),
@@ -123,10 +134,11 @@ impl Worker {
                     Err(error) => tracing::error!(%error, "the media socket failed"),
                 },
                 Some(datagram) = self.datagrams.recv() => self.relayed(datagram),
+                Some(packet) = self.framed.recv() => self.read_framed(packet),
                 () = sleep_until(deadline.into()) => self.tick(),
             }
+            self.out.flush(&self.socket, &self.tcp, &self.counters);
             self.clean_up();
-            self.out.flush(&self.socket, &self.counters);
         }
     }
 
@@ -137,9 +149,9 @@ impl Worker {
             if !self.socket.read(buffers) {
                 break;
             }
-            for (source, packet) in buffers.packets() {
-                self.counters.packets_in.more();
-                if let Some(key) = self.receive(source, packet)
+            for (remote, packet) in buffers.packets() {
+                let path = Path { proto: Protocol::Udp, remote };
+                if let Some(key) = self.receive(path, packet)
                     && !touched.contains(&key)
                 {
                     touched.push(key);
@@ -151,21 +163,36 @@ impl Worker {
         }
     }
 
-    fn receive(&mut self, source: SocketAddr, bytes: &[u8]) -> Option<SessionKey> {
-        let Some(((key, client), is_new)) = self.demux.find(source, bytes) else {
+    /// A packet of a client on TCP, and those that wait behind it.
+    fn read_framed(&mut self, first: (SocketAddr, Bytes)) {
+        let mut touched = Vec::new();
+        let mut next = Some(first);
+        for _ in 0..BATCH {
+            let Some((remote, packet)) = next else { break };
+            let path = Path { proto: Protocol::Tcp, remote };
+            if let Some(key) = self.receive(path, &packet)
+                && !touched.contains(&key)
+            {
+                touched.push(key);
+            }
+            next = self.framed.try_recv().ok();
+        }
+        for key in touched {
+            self.with_session(key, Session::flush);
+        }
+    }
+
+    fn receive(&mut self, path: Path, bytes: &[u8]) -> Option<SessionKey> {
+        self.counters.packets_in.more();
+        let Some(((key, client), is_new)) = self.demux.find(path, bytes) else {
             self.counters.dropped_unknown.more(); // MED-10
             return None;
         };
-        let destination = self
-            .addresses
-            .iter()
-            .find(|address| address.is_ipv4() == source.is_ipv4())
-            .or(self.addresses.first())?;
-        let destination = *destination;
-        let taken = self
-            .with_session(key, |session, work| session.receive(work, client, (source, destination), bytes))?;
+        let at = self.addresses.of(path)?;
+        let taken =
+            self.with_session(key, |session, work| session.receive(work, client, (path, at), bytes))?;
         if taken && is_new {
-            self.demux.learn(source, (key, client));
+            self.demux.learn(path, (key, client));
         }
         taken.then_some(key)
     }
@@ -252,6 +279,17 @@ impl Worker {
             Command::LinkUp(handle) => self.link_up(handle),
             Command::LinkDown(link) => self.link_down(link),
             Command::Relay(link, message) => self.relay_message(link, message),
+            Command::TcpUp(name, remote, packets, answer) => {
+                let known = self.demux.knows(&name);
+                if known {
+                    self.tcp.insert(remote, packets);
+                }
+                let _gone = answer.send(known);
+            }
+            Command::TcpDown(remote) => {
+                self.tcp.remove(&remote);
+                self.demux.unlearn(Path { proto: Protocol::Tcp, remote });
+            }
         }
         for key in self.sessions.keys().copied().collect::<Vec<_>>() {
             self.with_session(key, Session::flush);

@@ -98,6 +98,7 @@ async fn setup(config: &Config) -> Result<Setup> {
     };
     let domain = config.domain.0.clone();
     let accounts = Accounts::new(Arc::clone(&store), domain.clone(), &config.limits)?;
+    let advertised = advertised(&config.media);
     let (key_id, key) = (held.signing_key_id, held.signing_key);
     Ok(Setup {
         signer: ServerSigner { domain: domain.clone(), key_id, key },
@@ -114,7 +115,8 @@ async fn setup(config: &Config) -> Result<Setup> {
         limits: config.limits.clone(),
         media: media::Config {
             listen: config.media.listen,
-            advertised: advertised(&config.media),
+            tcp: advertised.iter().map(|ip| SocketAddr::new(*ip, config.public.listen.port())).collect(),
+            advertised,
             threads: u8::try_from(config.media.threads).unwrap_or(u8::MAX),
         },
         relay: config.relay.listen,

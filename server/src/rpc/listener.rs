@@ -14,6 +14,7 @@ use std::{
 };
 
 use conclave_core::identity::keys::Fingerprint;
+use futures::future::BoxFuture;
 use http::{Request, Response};
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::{
@@ -31,6 +32,9 @@ use tonic::body::Body;
 use tracing::{debug, warn};
 
 use crate::federation::tls;
+
+/// The first byte of every TLS connection (RFC 8446 §5.1); media over TCP begins with the length of a short packet (spec: MED-18).
+const TLS_HANDSHAKE: u8 = 22;
 
 /// How a listener protects itself.
 #[derive(Clone, Copy, Debug)]
@@ -75,11 +79,23 @@ pub struct Connection {
     pub spki: Option<Fingerprint>,
 }
 
+/// Carries connections that begin with something else than TLS.
+pub type Other = Arc<dyn Fn(TcpStream, SocketAddr) -> BoxFuture<'static, io::Result<()>> + Send + Sync>;
+
+/// What a listener is for.
+pub struct Door {
+    /// TLS.
+    pub acceptor: TlsAcceptor,
+    /// How it protects itself.
+    pub limits: Limits,
+    /// Whom it gives what is not TLS; without it, such connections fail.
+    pub other: Option<Other>,
+}
+
 /// Serves until `shutdown`; then each connection ends its calls, at most `grace` long. Connections run in `tasks`.
 pub async fn serve<F, Fut>(
     listener: TcpListener,
-    acceptor: TlsAcceptor,
-    limits: Limits,
+    door: Door,
     answer: F,
     tasks: TaskTracker,
     shutdown: CancellationToken,
@@ -87,7 +103,8 @@ pub async fn serve<F, Fut>(
     F: Fn(Request<Incoming>) -> Fut + Clone + Send + Sync + 'static,
     Fut: Future<Output = Response<Body>> + Send + 'static,
 {
-    let places = Arc::new(Semaphore::new(limits.connections));
+    let door = Arc::new(door);
+    let places = Arc::new(Semaphore::new(door.limits.connections));
     loop {
         let accepted = tokio::select! {
             () = shutdown.cancelled() => return,
@@ -106,9 +123,9 @@ pub async fn serve<F, Fut>(
             debug!("a connection was turned away: all places are taken");
             continue;
         };
-        let (acceptor, answer, shutdown) = (acceptor.clone(), answer.clone(), shutdown.clone());
+        let (door, answer, shutdown) = (Arc::clone(&door), answer.clone(), shutdown.clone());
         tasks.spawn(async move {
-            if let Err(error) = serve_one(stream, remote, &acceptor, limits, answer, shutdown).await {
+            if let Err(error) = serve_one(stream, remote, &door, answer, shutdown).await {
                 debug!(%error, "a connection ended");
             }
             drop(place);
@@ -119,8 +136,7 @@ pub async fn serve<F, Fut>(
 async fn serve_one<F, Fut>(
     stream: TcpStream,
     remote: SocketAddr,
-    acceptor: &TlsAcceptor,
-    limits: Limits,
+    Door { acceptor, limits, other }: &Door,
     answer: F,
     shutdown: CancellationToken,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>>
@@ -128,7 +144,18 @@ where
     F: Fn(Request<Incoming>) -> Fut + Clone + Send + Sync + 'static,
     Fut: Future<Output = Response<Body>> + Send + 'static,
 {
+    let limits = *limits;
     stream.set_nodelay(true)?;
+    if let Some(other) = other {
+        let mut first = [0];
+        timeout(limits.handshake, stream.peek(&mut first)).await??;
+        if first != [TLS_HANDSHAKE] {
+            return tokio::select! {
+                () = shutdown.cancelled() => Ok(()),
+                ended = other(stream, remote) => Ok(ended?),
+            };
+        }
+    }
     let stream = timeout(limits.handshake, acceptor.accept(stream)).await??;
     let context = Connection { remote, spki: proven_key(&stream)? };
     let asked = Arc::new(AtomicBool::new(false));

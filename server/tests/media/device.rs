@@ -2,8 +2,6 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    io::ErrorKind,
-    net::{SocketAddr, UdpSocket},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -21,11 +19,13 @@ use conclave_core::{
 use conclave_proto::client::v1::PublishedTrack;
 use conclave_server::media::{Media, OpenRequest, Opened, SessionKey};
 use str0m::{
-    Candidate, Event, Input, Output, Rtc,
+    Event, Input, Output, Rtc,
     change::SdpAnswer,
     media::{Direction, Frequency, MediaKind, MediaTime, Mid},
-    net::{Protocol, Receive},
+    net::Receive,
 };
+
+use crate::wire::Wire;
 
 /// Who sent a frame, on which track, and what.
 pub(crate) type Shown = (DeviceUri, TrackNumber, Vec<u8>);
@@ -54,6 +54,8 @@ pub(crate) struct Device {
     pub(crate) video_slots: usize,
     /// Bytes of a video frame.
     pub(crate) video_bytes: usize,
+    /// By what it sends.
+    pub(crate) wire: Wire,
 }
 
 pub(crate) fn audio(number: u32) -> Track {
@@ -74,6 +76,7 @@ impl Device {
             audio_slots: 1,
             video_slots: 2,
             video_bytes: 3_000,
+            wire: Wire::udp(),
         }
     }
 
@@ -85,12 +88,10 @@ impl Device {
         roster: &[(LeafIndex, DeviceUri)],
         stop: Arc<AtomicBool>,
     ) -> (Opened, JoinHandle<Diary>) {
-        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-        let address = socket.local_addr().unwrap();
         str0m::crypto::from_feature_flags().install_process_default();
         let mut rtc =
             Rtc::builder().clear_codecs().enable_opus(true, false).enable_vp8(true).build(Instant::now());
-        rtc.add_local_candidate(Candidate::host(address, "udp").unwrap());
+        rtc.add_local_candidate(self.wire.candidate());
         let mut changes = rtc.sdp_api();
         let mut sections = Vec::new();
         for track in &self.publishes {
@@ -125,8 +126,7 @@ impl Device {
         opener.enter(keys(self.leaf), clock(), &[]);
         let running = Running {
             rtc,
-            socket,
-            address,
+            wire: self.wire,
             sections,
             sealer,
             opener,
@@ -144,8 +144,7 @@ impl Device {
 
 struct Running {
     rtc: Rtc,
-    socket: UdpSocket,
-    address: SocketAddr,
+    wire: Wire,
     sections: Vec<(Mid, Track)>,
     sealer: Sealer,
     opener: Opener,
@@ -159,9 +158,11 @@ struct Running {
 
 impl Running {
     fn run(mut self, stop: &AtomicBool) -> Diary {
-        let mut buffer = [0; 2_000];
         while !stop.load(Ordering::Relaxed) && self.rtc.is_alive() && !self.diary.is_over {
             let deadline = self.poll();
+            if self.diary.is_over {
+                break;
+            }
             if self.started.is_some() && Instant::now() >= self.next {
                 self.next += Duration::from_millis(20);
                 self.send();
@@ -169,17 +170,12 @@ impl Running {
             }
             let until = if self.started.is_some() { deadline.min(self.next) } else { deadline };
             let wait = until.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
-            self.socket.set_read_timeout(Some(wait)).unwrap();
-            match self.socket.recv_from(&mut buffer) {
-                Ok((length, source)) => {
-                    if let Ok(contents) = buffer[..length].try_into() {
-                        let destination = self.address;
-                        let receive = Receive { proto: Protocol::Udp, source, destination, contents };
-                        self.rtc.handle_input(Input::Receive(Instant::now(), receive)).unwrap();
-                    }
-                }
-                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
-                Err(error) => panic!("{error}"),
+            if let Some((source, bytes)) = self.wire.receive(wait)
+                && let Ok(contents) = bytes.as_slice().try_into()
+            {
+                let (proto, destination) = (self.wire.proto(), self.wire.address());
+                let receive = Receive { proto, source, destination, contents };
+                self.rtc.handle_input(Input::Receive(Instant::now(), receive)).unwrap();
             }
             self.rtc.handle_input(Input::Timeout(Instant::now())).unwrap();
         }
@@ -191,7 +187,7 @@ impl Running {
             match self.rtc.poll_output() {
                 Ok(Output::Timeout(deadline)) => return deadline,
                 Ok(Output::Transmit(transmit)) => {
-                    self.socket.send_to(&transmit.contents, transmit.destination).unwrap();
+                    self.wire.send(&transmit);
                 }
                 Ok(Output::Event(Event::Connected)) => {
                     self.diary.was_connected = true;

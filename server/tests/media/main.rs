@@ -4,3 +4,5 @@
 mod device;
 mod peers;
 mod sfu;
+mod tcp;
+mod wire;

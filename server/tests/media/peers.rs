@@ -17,6 +17,7 @@ use conclave_server::{
     },
 };
 use rustls_pki_types::CertificateDer;
+use tokio::net::TcpListener;
 
 /// What all servers of a test know of each other.
 pub(crate) type Directory = Arc<Mutex<HashMap<Domain, (Fingerprint, Option<SocketAddr>)>>>;
@@ -52,6 +53,23 @@ impl PeerIdentity for Peers {
     }
 }
 
+/// One home server's media, with a TCP port that carries nothing else.
+pub(crate) async fn with_tcp() -> (Media, SocketAddr) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let listen = "127.0.0.1:0".parse().unwrap();
+    let config = Config { listen, advertised: Vec::new(), tcp: vec![address], threads: 2 };
+    let media = Media::start(&config).unwrap();
+    let carrying = media.clone();
+    tokio::spawn(async move {
+        while let Ok((stream, remote)) = listener.accept().await {
+            let media = carrying.clone();
+            tokio::spawn(async move { media.carry_tcp(stream, remote).await });
+        }
+    });
+    (media, address)
+}
+
 /// One home server's media.
 pub(crate) struct Home {
     pub(crate) media: Media,
@@ -59,7 +77,8 @@ pub(crate) struct Home {
 }
 
 pub(crate) fn alone(threads: u8) -> Home {
-    let config = Config { listen: "127.0.0.1:0".parse().unwrap(), advertised: Vec::new(), threads };
+    let config =
+        Config { listen: "127.0.0.1:0".parse().unwrap(), advertised: Vec::new(), tcp: Vec::new(), threads };
     Home { media: Media::start(&config).unwrap(), relay: None }
 }
 

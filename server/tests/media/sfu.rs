@@ -21,28 +21,28 @@ use crate::{
     peers::{Directory, alone, federated},
 };
 
-const ALICE: &str = "conclave://north.example/u/alice/d/000000000000000a";
+pub(crate) const ALICE: &str = "conclave://north.example/u/alice/d/000000000000000a";
 const BOB: &str = "conclave://south.example/u/bob/d/000000000000000b";
-const BERT: &str = "conclave://north.example/u/bert/d/000000000000000b";
+pub(crate) const BERT: &str = "conclave://north.example/u/bert/d/000000000000000b";
 
-fn key() -> SessionKey {
+pub(crate) fn key() -> SessionKey {
     SessionKey { meeting: MeetingId::from_bytes([3; 32]), session: SessionNumber(1) }
 }
 
-fn uri(text: &str) -> DeviceUri {
+pub(crate) fn uri(text: &str) -> DeviceUri {
     DeviceUri::parse(text).unwrap()
 }
 
-fn roster(devices: &[&str]) -> Vec<(LeafIndex, DeviceUri)> {
+pub(crate) fn roster(devices: &[&str]) -> Vec<(LeafIndex, DeviceUri)> {
     (0..).map(LeafIndex).zip(devices.iter().map(|device| uri(device))).collect()
 }
 
-fn set(media: &Media, roster: &[(LeafIndex, DeviceUri)]) {
+pub(crate) fn set(media: &Media, roster: &[(LeafIndex, DeviceUri)]) {
     media.set_roster(key(), roster.iter().map(|(leaf, device)| (device.clone(), *leaf)));
 }
 
 /// Waits until something holds, for at most twenty seconds.
-async fn until(what: &str, mut holds: impl FnMut() -> bool) {
+pub(crate) async fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let start = Instant::now();
     while !holds() {
         assert!(start.elapsed() < Duration::from_secs(20), "not in time: {what}");
@@ -50,12 +50,12 @@ async fn until(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
-fn assert_nearly_all(what: &str, (shown, sent): (usize, usize)) {
+pub(crate) fn assert_nearly_all(what: &str, (shown, sent): (usize, usize)) {
     assert!(sent >= 50, "{what}: only {sent} frames could have been seen");
     assert!(shown * 100 >= sent * 95, "{what}: {shown} of {sent} frames arrived");
 }
 
-fn finish(worker: std::thread::JoinHandle<Diary>) -> Diary {
+pub(crate) fn finish(worker: std::thread::JoinHandle<Diary>) -> Diary {
     worker.join().unwrap()
 }
 

@@ -193,7 +193,12 @@ impl Organisation {
             accounts: Accounts::new(store.clone(), self.domain.clone(), &limits).unwrap(),
             device_ca: Arc::new(self.ca.clone()),
             limits,
-            media: media::Config { listen: (LOOPBACK, 0).into(), advertised: vec![], threads: 1 },
+            media: media::Config {
+                listen: (LOOPBACK, 0).into(),
+                advertised: vec![],
+                tcp: vec![],
+                threads: 1,
+            },
             relay: (LOOPBACK, self.ports.2).into(),
         };
         server::start(setup, Listeners { public, federation }).await.unwrap()
