@@ -9,23 +9,35 @@ use conclave_core::{
     ids::SessionNumber,
     meeting::log::Kind,
 };
+use conclave_proto::{
+    client::v1::SendInvitationsRequest,
+    types::v1::{EntryKind, Leave},
+};
 use conclave_testkit::{
-    home_server::mutant::Mutant,
-    invariants::{LogCheck, Spoken, Violation, check_agreement, check_chat, check_home},
+    client::Quirk,
+    forge::Act,
+    home_server::{mutant::Mutant, rogue::Rogue},
+    intruder::Intruder,
+    invariants::{Spoken, Violation, check_agreement, check_chat, check_home},
+    people::Organisation,
     scenario::{DOMAINS, Scenario},
 };
+use prost::{Message as _, bytes::Bytes};
+
+const FIRST: SessionNumber = SessionNumber(1);
 
 /// Alice at the hub and Bob at a follower, inside.
 fn two_inside() -> Scenario {
-    let mut scenario = Scenario::new(400, Suite::Classical);
-    let (alice, bob) = (scenario.people[0], scenario.people[1]);
-    let meeting = scenario.meeting.clone();
-    scenario.federation.ask(alice, Command::Join(Door::Address(meeting.clone()))).unwrap();
-    scenario.federation.ask(alice, Command::Lobby { meeting, on: false }).unwrap();
-    scenario.federation.ask(bob, Command::Join(Door::Link(scenario.link.clone()))).unwrap();
+    Scenario::two_inside(Suite::Classical)
+}
+
+/// Eve of west is a member with a dishonest program.
+fn with_eve(scenario: &mut Scenario) -> Intruder {
+    let mut eve = Intruder::new(Organisation::new(DOMAINS[2]).device("eve", 9), Suite::Classical);
+    let link = scenario.link.clone();
+    eve.enter(&mut scenario.federation, &link, FIRST);
     scenario.run_for(Duration::from_secs(5)).unwrap();
-    scenario.check_end().unwrap();
-    scenario
+    eve
 }
 
 fn chat(scenario: &mut Scenario, text: &str) -> Result<(), Violation> {
@@ -67,99 +79,154 @@ fn a_hub_that_forks_its_log_is_noticed_and_its_follower_stops() {
 }
 
 #[test]
-fn an_add_without_its_join_and_a_second_commit_are_noticed() {
-    let scenario = two_inside();
-    let hosted = &scenario.federation.server(DOMAINS[0]).disk().hosted[&scenario.meeting.id];
-    let entries = hosted.sessions[&SessionNumber(1)].log.entries();
-    let joins: Vec<_> = entries.iter().filter(|entry| entry.header().kind == Kind::Join).collect();
-    let last_join = joins.last().unwrap().sequence();
-    let check = |entries: &mut dyn Iterator<Item = &conclave_core::meeting::log::Entry>| {
-        let mut check = LogCheck::new(hosted.record.suite());
-        for entry in entries {
-            check.entry(entry)?;
-        }
-        Ok(())
-    };
-    assert_eq!(check(&mut entries.iter()), Ok(()));
-    let without = check(&mut entries.iter().filter(|entry| entry.sequence() != last_join));
-    assert!(matches!(without, Err(Violation::GhostAdd(..))), "{without:?}");
-    let commit = entries.iter().rfind(|entry| entry.header().kind == Kind::Commit).unwrap();
-    let twice = check(&mut entries.iter().chain([commit]));
-    assert!(matches!(twice, Err(Violation::TwoCommits(_))), "{twice:?}");
+fn a_hub_that_writes_a_ghost_into_its_log_is_noticed() {
+    let mut scenario = two_inside();
+    let (meeting, mut eve) = (scenario.meeting.clone(), with_eve(&mut scenario));
+    let ghost = Intruder::new(Organisation::new(DOMAINS[0]).device("alice", 66), Suite::Classical);
+    let (now, acts) = (scenario.federation.now(), vec![Act::Add(ghost.forger.key_package(None))]);
+    let (signed, welcome) = eve.commit(&meeting, FIRST, now, acts, <[u8]>::to_vec);
+    scenario.federation.write_rogue(&meeting, Rogue::submission(&signed, welcome));
+    let noticed = scenario.run_for(Duration::from_secs(5)).unwrap_err();
+    assert!(matches!(noticed, Violation::GhostAdd(..)), "{noticed}");
 }
 
 #[test]
-fn a_removed_device_that_gets_new_keys_is_noticed() {
+fn a_hub_that_takes_a_second_commit_for_an_epoch_is_noticed() {
+    let mut scenario = two_inside();
+    let meeting = scenario.meeting.clone();
+    let last = scenario.log().into_iter().rfind(|entry| entry.header().kind == Kind::Commit).unwrap();
+    let rogue = Rogue {
+        kind: EntryKind::Commit,
+        content: last.content().clone(),
+        attachment: last.attachment().clone(),
+    };
+    // For the epoch that stands: the epoch in which the commit was made is over.
+    scenario.federation.write_rogue(&meeting, rogue.clone());
+    scenario.federation.write_rogue(&meeting, rogue);
+    let noticed = scenario.run_for(Duration::from_secs(5)).unwrap_err();
+    assert!(matches!(noticed, Violation::TwoCommits(_) | Violation::GhostAdd(..)), "{noticed}");
+    // Two commits that are good each alone: two members who answer at once, and a hub that takes both.
+    let mut scenario = two_inside();
+    let mut eve = with_eve(&mut scenario);
+    let now = scenario.federation.now();
+    for _ in 0..2 {
+        let (signed, welcome) = eve.commit(&meeting, FIRST, now, Vec::new(), <[u8]>::to_vec);
+        scenario.federation.write_rogue(&meeting, Rogue::submission(&signed, welcome));
+    }
+    let noticed = scenario.run_for(Duration::from_secs(5)).unwrap_err();
+    assert!(matches!(noticed, Violation::TwoCommits(_)), "{noticed}");
+}
+
+#[test]
+fn a_member_that_passes_its_keys_to_a_removed_device_is_noticed() {
     let mut scenario = two_inside();
     let (alice, bob, carol) = (scenario.people[0], scenario.people[1], scenario.people[2]);
     let meeting = scenario.meeting.clone();
-    scenario.federation.ask(carol, Command::Join(Door::Link(scenario.link.clone()))).unwrap();
+    scenario.federation.client_mut(carol).quirk = Some(Quirk::PassesKeysTo(bob));
+    scenario.enter(carol);
     let address = scenario.federation.uri(bob).user().clone();
-    scenario.federation.ask(alice, Command::Remove { meeting: meeting.clone(), address }).unwrap();
-    scenario.run_for(Duration::from_secs(5)).unwrap();
-    let keys = scenario.federation.diary(carol, &meeting).keys.last().unwrap().clone();
-    let (now, uri) = (scenario.federation.now(), scenario.federation.uri(bob));
-    let noticed = scenario.watchman.obtains(now, uri, &meeting, keys).unwrap_err();
+    scenario.federation.command(alice, Command::Remove { meeting, address });
+    let noticed = scenario.run_for(Duration::from_secs(5)).unwrap_err();
     assert!(matches!(noticed, Violation::Eavesdropper(..)), "{noticed}");
 }
 
 #[test]
-fn chat_that_is_missing_twice_or_out_of_order_is_noticed() {
-    let mut scenario = two_inside();
-    let (alice, bob) = (scenario.people[0], scenario.people[1]);
-    let meeting = scenario.meeting.clone();
-    let epoch = scenario.federation.diary(alice, &meeting).epoch();
-    chat(&mut scenario, "alice 1").unwrap();
-    chat(&mut scenario, "alice 2").unwrap();
-    let session = scenario.federation.diary(alice, &meeting).session;
-    let spoken = |number| Spoken {
-        author: alice,
-        meeting: meeting.clone(),
-        session,
-        text: format!("alice {number}"),
-        epoch,
-        acknowledged: true,
-    };
-    let spoken = [spoken(1), spoken(2)];
-    assert_eq!(check_chat(&scenario.federation, &spoken), Ok(()));
-    let good = scenario.federation.diary(bob, &meeting).chats.clone();
-    let wrong = [
-        vec![good[0].clone()],
-        vec![good[0].clone(), good[0].clone(), good[1].clone()],
-        vec![good[1].clone(), good[0].clone()],
+fn a_device_that_loses_repeats_or_reorders_chat_is_noticed() {
+    let quirks = [
+        None,
+        Some(Quirk::LosesOne { lost: false }),
+        Some(Quirk::TellsTwice),
+        Some(Quirk::HoldsOneBack(None)),
     ];
-    for chats in wrong {
-        scenario.federation.client_mut(bob).diaries.get_mut(&meeting).unwrap().chats = chats;
-        let noticed = check_chat(&scenario.federation, &spoken).unwrap_err();
-        assert!(matches!(noticed, Violation::Chat(..)), "{noticed}");
+    for quirk in quirks {
+        let mut scenario = two_inside();
+        let (alice, bob) = (scenario.people[0], scenario.people[1]);
+        let meeting = scenario.meeting.clone();
+        scenario.federation.client_mut(bob).quirk.clone_from(&quirk);
+        let diary = scenario.federation.diary(alice, &meeting);
+        let (session, epoch) = (diary.session, diary.epoch());
+        chat(&mut scenario, "alice 1").unwrap();
+        chat(&mut scenario, "alice 2").unwrap();
+        let spoken = [1, 2].map(|number| Spoken {
+            author: alice,
+            meeting: meeting.clone(),
+            session,
+            text: format!("alice {number}"),
+            epoch,
+            acknowledged: true,
+        });
+        let noticed = check_chat(&scenario.federation, &spoken);
+        match quirk {
+            None => assert_eq!(noticed, Ok(())),
+            Some(_) => assert!(matches!(noticed, Err(Violation::Chat(..))), "{quirk:?}: {noticed:?}"),
+        }
     }
 }
 
 #[test]
-fn members_that_do_not_agree_are_noticed() {
+fn a_server_that_withholds_the_log_from_a_member_is_noticed() {
     let mut scenario = two_inside();
-    let (bob, meeting) = (scenario.people[1], scenario.meeting.clone());
-    let diary = scenario.federation.client_mut(bob).diaries.get_mut(&meeting).unwrap();
-    diary.roster.as_mut().unwrap().verification_code = "00000 00000".into();
+    let (alice, carol) = (scenario.people[0], scenario.people[5]);
+    scenario.federation.server_lies(
+        DOMAINS[1],
+        |path, body| {
+            if path.ends_with("/Watch") { Bytes::new() } else { body }
+        },
+    );
+    scenario.federation.ask(carol, Command::Join(Door::Link(scenario.link.clone()))).unwrap();
+    scenario.run_for(Duration::from_secs(5)).unwrap();
+    let meeting = scenario.meeting.clone();
+    assert_eq!(scenario.federation.diary(alice, &meeting).devices().len(), 3);
     let noticed = check_agreement(&scenario.federation, &meeting).unwrap_err();
     assert!(matches!(noticed, Violation::Disagreement(_)), "{noticed}");
 }
 
 #[test]
-fn a_server_with_others_user_data_or_a_secret_is_noticed() {
+fn an_intruder_whose_submission_a_hub_writes_is_noticed() {
     let mut scenario = two_inside();
-    assert_eq!(check_home(&scenario.federation), Ok(()));
-    let uri = scenario.federation.uri(scenario.people[0]);
-    let key = scenario.federation.server(DOMAINS[0]).disk().sealing_keys[&uri].clone();
-    scenario.federation.server_mut(DOMAINS[1]).disk_mut().sealing_keys.insert(uri.clone(), key);
-    assert!(matches!(check_home(&scenario.federation), Err(Violation::Leak(..))));
-    scenario.federation.server_mut(DOMAINS[1]).disk_mut().sealing_keys.remove(&uri);
-    assert_eq!(check_home(&scenario.federation), Ok(()));
-    let secret = scenario.link.secret.as_ref().unwrap().as_bytes().to_vec();
-    let leaky = conclave_proto::types::v1::SealedInvitation {
-        ciphertext: secret.into(),
-        ..conclave_proto::types::v1::SealedInvitation::default()
-    };
-    scenario.federation.server_mut(DOMAINS[0]).disk_mut().outbox.push(leaky);
-    assert!(matches!(check_home(&scenario.federation), Err(Violation::Leak(..))));
+    let meeting = scenario.meeting.clone();
+    let mut mallory = Intruder::new(Organisation::new(DOMAINS[2]).device("mallory", 77), Suite::Classical);
+    scenario.let_in_an_intruder(Suite::Classical);
+    let leave = Leave { leaf_index: 0 };
+    let signed = mallory.sign(&meeting, FIRST, scenario.federation.now(), EntryKind::Leave, &leave);
+    scenario.federation.write_rogue(&meeting, Rogue::submission(&signed, Bytes::new()));
+    let noticed = scenario.run_for(Duration::from_secs(5)).unwrap_err();
+    assert!(matches!(noticed, Violation::Intruded(..)), "{noticed}");
+}
+
+#[test]
+fn a_server_that_keeps_what_others_tell_of_their_users_is_noticed() {
+    let mut scenario = two_inside();
+    let (alice, bob) = (scenario.people[0], scenario.people[1]);
+    scenario.federation.server_mut(DOMAINS[0]).corrupt(Mutant::KeepsForeignUsers);
+    let addresses = vec![scenario.federation.uri(bob).user().clone()];
+    let invite = Command::Invite { meeting: scenario.meeting.clone(), addresses };
+    scenario.federation.ask(alice, invite).unwrap();
+    let noticed = check_home(&scenario.federation).unwrap_err();
+    assert!(matches!(noticed, Violation::Leak(..)), "{noticed}");
+}
+
+#[test]
+fn a_device_that_does_not_seal_its_invitation_is_noticed() {
+    for seals in [true, false] {
+        let mut scenario = two_inside();
+        let (alice, bob) = (scenario.people[0], scenario.people[1]);
+        let secret = Bytes::copy_from_slice(scenario.link.secret.as_ref().unwrap().as_bytes());
+        scenario.federation.device_lies(alice, move |path, body| {
+            if seals || !path.ends_with("/SendInvitations") {
+                return body;
+            }
+            let mut request = SendInvitationsRequest::decode(body).unwrap();
+            for invitation in &mut request.invitations {
+                invitation.ciphertext = secret.clone();
+            }
+            request.encode_to_vec().into()
+        });
+        let addresses = vec![scenario.federation.uri(bob).user().clone()];
+        let invite = Command::Invite { meeting: scenario.meeting.clone(), addresses };
+        scenario.federation.ask(alice, invite).unwrap();
+        scenario.run_for(Duration::from_secs(5)).unwrap();
+        let noticed = check_home(&scenario.federation);
+        assert_eq!(noticed.is_ok(), seals, "{noticed:?}");
+    }
 }

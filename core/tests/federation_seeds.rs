@@ -17,11 +17,16 @@ struct Tally {
     entries: u64,
     opened: u64,
     chats: u64,
+    intrusions: u64,
 }
 
 fn run(seed: u64) -> Result<Tally, String> {
     let suite = if seed.is_multiple_of(10) { Suite::Hybrid } else { Suite::Classical };
     let mut scenario = Scenario::new(seed, suite);
+    // Now and then with somebody who has no business there; what is refused must leave no trace.
+    if seed % 5 == 2 {
+        scenario.let_in_an_intruder(suite);
+    }
     scenario.run(ACTIONS).map_err(|violation| {
         let history = scenario.history.join("\n  ");
         let states = scenario.people.iter().map(|who| {
@@ -52,7 +57,8 @@ fn run(seed: u64) -> Result<Tally, String> {
         Some(client.diaries.get(&scenario.meeting)?.chats.len() as u64)
     });
     let chats = diaries.sum();
-    Ok(Tally { entries: scenario.watchman.entries, opened: scenario.watchman.opened, chats })
+    let (entries, opened) = (scenario.watchman.entries, scenario.watchman.opened);
+    Ok(Tally { entries, opened, chats, intrusions: scenario.intrusions })
 }
 
 #[test]
@@ -72,12 +78,14 @@ fn invariants_hold_for_every_seed() {
                 total.entries += tally.entries;
                 total.opened += tally.opened;
                 total.chats += tally.chats;
+                total.intrusions += tally.intrusions;
             }
             Err(failure) => failures.push(failure),
         }
     }
-    println!("{} entries, {} frames opened, {} messages", total.entries, total.opened, total.chats);
+    let Tally { entries, opened, chats, intrusions } = total;
+    println!("{entries} entries, {opened} frames opened, {chats} messages, {intrusions} intrusions refused");
     let names: Vec<_> = failures.iter().filter_map(|failure| failure.lines().next()).collect();
     assert!(failures.is_empty(), "{}\n\nthe first:\n{}", names.join("\n"), failures[0]);
-    assert!(total.entries > SEEDS * 20 && total.opened > SEEDS * 10 && total.chats > SEEDS, "idle runs");
+    assert!(entries > SEEDS * 20 && opened > SEEDS * 10 && chats > SEEDS && intrusions > SEEDS, "idle runs");
 }

@@ -1,5 +1,7 @@
 //! One simulated device: the machine of `core`, its profile, and a diary of what it told its person.
 
+mod quirk;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use conclave_core::{
@@ -19,6 +21,8 @@ use conclave_core::{
 use prost::bytes::Bytes;
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng as _, SeedableRng as _};
+
+pub use self::quirk::Quirk;
 
 /// Names a simulated device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -174,6 +178,8 @@ pub struct Client {
     pub earlier: Vec<(MeetingAddress, Diary)>,
     /// Keys that came since somebody last looked.
     pub fresh_keys: VecDeque<(MeetingAddress, EpochKeys)>,
+    /// How it is wrong on purpose.
+    pub quirk: Option<Quirk>,
 }
 
 impl Client {
@@ -196,6 +202,7 @@ impl Client {
             diaries: BTreeMap::new(),
             earlier: Vec::new(),
             fresh_keys: VecDeque::new(),
+            quirk: None,
         }
     }
 
@@ -299,7 +306,14 @@ impl Client {
                 if let CallEvent::Keys(keys) = &event {
                     self.fresh_keys.push_back((meeting.clone(), keys.keys.clone()));
                 }
-                self.diaries.entry(meeting).or_default().note(now, event);
+                let diary = self.diaries.entry(meeting).or_default();
+                let before = diary.chats.len();
+                diary.note(now, event);
+                if let (Some(quirk), Some(said)) = (&mut self.quirk, diary.chats.get(before).cloned()) {
+                    diary.chats.truncate(before);
+                    let told = quirk.tells(said);
+                    diary.chats.extend(told);
+                }
             }
         }
     }

@@ -55,6 +55,18 @@ impl Intruder {
         kind: EntryKind,
         content: &impl prost::Message,
     ) -> types::Signed {
+        self.sign_bytes(meeting, session, now, kind, content.encode_to_vec().into())
+    }
+
+    /// The same, with content that somebody else made.
+    pub fn sign_bytes(
+        &mut self,
+        meeting: &MeetingAddress,
+        session: SessionNumber,
+        now: Time,
+        kind: EntryKind,
+        content: Bytes,
+    ) -> types::Signed {
         self.numbers += 1;
         let id = Sha256::digest([self.uri().to_string().as_bytes(), &self.numbers.to_be_bytes()].concat());
         let submission = types::Submission {
@@ -64,7 +76,7 @@ impl Intruder {
             kind: kind.into(),
             device: self.uri().to_string(),
             time_ms: now.as_ms(),
-            content: content.encode_to_vec().into(),
+            content,
         };
         signed::sign_message(Label::Submission, &submission, self.identity.key())
     }

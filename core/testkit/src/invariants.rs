@@ -3,7 +3,7 @@
 mod log;
 mod secrets;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use conclave_core::{
     device::command::MeetingAddress,
@@ -16,8 +16,13 @@ use conclave_core::{
     time::Time,
 };
 
+use self::log::author;
 pub use self::{log::LogCheck, secrets::secrets_of};
-use crate::{client::ClientId, federation::Federation, home_server::disk::Log};
+use crate::{
+    client::{ClientId, Quirk},
+    federation::Federation,
+    home_server::disk::Log,
+};
 
 /// Something that must never be, is.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -46,6 +51,9 @@ pub enum Violation {
     /// Members do not agree though nothing is broken any more.
     #[error("no agreement: {0}")]
     Disagreement(String),
+    /// Something of an intruder's is in a log, or was taken for good.
+    #[error("{0} has something of an intruder's: {1}")]
+    Intruded(Domain, String),
     /// A server has another organisation's user data.
     #[error("{0} has data of another organisation: {1}")]
     Leak(Domain, String),
@@ -81,6 +89,8 @@ pub struct Watchman {
     promises: usize,
     frames: BTreeMap<(MeetingAddress, Epoch), Vec<Frame>>,
     held: BTreeMap<(MeetingAddress, Epoch), Vec<(DeviceUri, EpochKeys)>>,
+    /// Devices of which nothing may ever be in a log.
+    pub outlaws: BTreeSet<DeviceUri>,
     /// How many frames were opened by those who may.
     pub opened: u64,
     /// How many entries were checked.
@@ -102,7 +112,14 @@ impl Watchman {
                 for (number, session) in &hosted.sessions {
                     let key = (server.domain().clone(), *meeting, *number);
                     let known = self.logs.entry(key).or_insert_with(|| LogCheck::new(hosted.record.suite()));
-                    self.entries += known.take(server.domain(), &session.log)?;
+                    let news = known.take(server.domain(), &session.log)?;
+                    self.entries += news;
+                    for stored in session.log.0.iter().rev().take(usize::try_from(news).unwrap_or(usize::MAX))
+                    {
+                        if let Some(outlaw) = author(&stored.entry).filter(|by| self.outlaws.contains(by)) {
+                            return Err(Violation::Intruded(server.domain().clone(), outlaw.to_string()));
+                        }
+                    }
                 }
             }
         }
@@ -149,7 +166,10 @@ impl Watchman {
         for id in federation.clients().map(|(id, _)| id).collect::<Vec<_>>() {
             while let Some((meeting, keys)) = federation.client_mut(id).fresh_keys.pop_front() {
                 let device = federation.uri(id);
-                self.obtains(now, device, &meeting, keys)?;
+                self.obtains(now, device, &meeting, keys.clone())?;
+                if let Some(Quirk::PassesKeysTo(friend)) = federation.client(id).quirk {
+                    self.obtains(now, federation.uri(friend), &meeting, keys)?;
+                }
             }
         }
         Ok(())

@@ -1,5 +1,7 @@
 //! A meeting of three organisations in which everything happens that may: one seed, one run.
 
+mod intrusion;
+
 use std::time::Duration;
 
 use conclave_core::{
@@ -14,6 +16,7 @@ use conclave_core::{
 use crate::{
     client::ClientId,
     federation::Federation,
+    intruder::Intruder,
     invariants::{Spoken, Violation, Watchman, check_agreement, check_chat, check_home},
     link::Conditions,
 };
@@ -45,6 +48,9 @@ pub struct Scenario {
     pub spoken: Vec<(RequestId, u32, Spoken)>,
     /// What was done, for whoever looks for the reason of a failure.
     pub history: Vec<String>,
+    /// How often an intruder tried something and was refused.
+    pub intrusions: u64,
+    intruder: Option<Intruder>,
     numbers: u64,
 }
 
@@ -76,6 +82,8 @@ impl Scenario {
             link,
             spoken: Vec::new(),
             history: Vec::new(),
+            intrusions: 0,
+            intruder: None,
             numbers: 0,
         }
     }
@@ -135,6 +143,7 @@ impl Scenario {
         self.run_for(Duration::from_secs(1))?;
         for _ in 0..actions {
             self.act();
+            self.intrude()?;
             let pause = Duration::from_millis(self.federation.roll(1_500).into());
             self.run_for(pause)?;
         }

@@ -359,3 +359,25 @@ fn what_was_open_when_somebody_entered_is_kept() {
     assert_eq!((&*bob.at_entry.open, bob.at_entry.policy_version), (&[waiting][..], 0));
     assert_eq!(world.room().policy_chain().version(), 1);
 }
+
+#[test]
+fn a_stranger_who_confirms_what_is_confirmed_learns_nothing() {
+    let mut world = World::running();
+    let confirmed = world.entries.iter().rfind(|entry| entry.header().kind == Kind::Commit).unwrap().clone();
+    let member = world.devices[BOB].member.as_ref().unwrap();
+    let confirm = wire::Confirm {
+        group_id: world.room().group().as_bytes().to_vec().into(),
+        epoch: confirmed.header().epoch.0 + 1,
+        accepted: true,
+        confirmation_tag: member.confirmation_tag().unwrap().into(),
+        commit_sequence: confirmed.sequence().0,
+    };
+    for _ in 0..2 {
+        assert!(world.submit(BOB, Kind::Confirm, confirm.encode_to_vec()).is_ok(), "a member is answered");
+    }
+    assert!(!world.room().is_unconfirmed(confirmed.sequence()));
+    let before = world.entries.len();
+    let error = world.submit(MALLORY, Kind::Confirm, confirm.encode_to_vec()).unwrap_err();
+    assert!(matches!(error, Error::Room(room::Error::NotMember)), "{error}");
+    assert_eq!(world.entries.len(), before);
+}

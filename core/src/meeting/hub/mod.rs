@@ -298,6 +298,8 @@ impl Hub {
         let receipt = Receipt { sequence: confirm.commit, time: room.tip().time };
         if confirm.accepted && !room.is_unconfirmed(confirm.commit) && confirm.epoch <= room.confirmed_epoch()
         {
+            // Nobody else learns from the answer that the session runs.
+            room.check_author(submission, signed, Trust::Verify(pins))?;
             self.reply(ticket, receipt);
             return Ok(true);
         }

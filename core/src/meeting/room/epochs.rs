@@ -112,6 +112,16 @@ impl Room {
         Ok(CheckedVoid { commit, standing, barred: waiting.committer.clone() })
     }
 
+    /// Whether a present member signed a submission.
+    pub fn check_author(
+        &self,
+        submission: &Submission,
+        signed: &wire::Signed,
+        trust: Trust<'_>,
+    ) -> Result<(), MeetingError> {
+        self.author(submission, signed, trust).map(|_| ())
+    }
+
     /// The author of a submission, its signature verified.
     pub(super) fn author(
         &self,

@@ -12,6 +12,8 @@ pub enum Mutant {
     ForksLog,
     /// It acknowledges what its devices hand in, and forgets it.
     AcknowledgesTooSoon,
+    /// It keeps what other organisations tell of their users.
+    KeepsForeignUsers,
 }
 
 /// The same entry at another time: a different one in the same place.

@@ -4,6 +4,7 @@ use conclave_core::{
     device::io::ApiError,
     identity::{
         address::{Domain, UserAddress},
+        sealing::SealingKey,
         signed::Label,
     },
     ids::MeetingId,
@@ -13,7 +14,7 @@ use conclave_core::{
 use conclave_proto::types::v1::ErrorReason;
 use prost::bytes::Bytes;
 
-use super::{Action, HandedIn, HomeServer, Origin, api_error, calls::encoded, peer};
+use super::{Action, HandedIn, HomeServer, Origin, api_error, calls::encoded, mutant::Mutant, peer};
 
 impl HomeServer {
     /// Another server hands something in, past the network.
@@ -139,6 +140,14 @@ impl HomeServer {
             (Origin::Watch(order, _), result) => {
                 let error = Some(result.err().unwrap_or_else(|| api_error(ErrorReason::Bug)));
                 self.out.push_back(Action::End { stream: order.key, error });
+            }
+            (origin, Ok(peer::Answer::User(user))) if self.mutant == Some(Mutant::KeepsForeignUsers) => {
+                for key in &user.sealing_keys {
+                    if let Ok(known) = SealingKey::verify(key, &self.pins, now) {
+                        self.disk.sealing_keys.insert(known.device().clone(), key.clone());
+                    }
+                }
+                self.answer(origin, Ok(peer::Answer::User(user)));
             }
             (Origin::Join(call, place, session), Ok(logged)) => {
                 self.joined_elsewhere(call, place, session, logged);

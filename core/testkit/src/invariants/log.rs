@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use conclave_core::{
     group::{Suite, key_package},
-    identity::address::Domain,
+    identity::address::{DeviceUri, Domain},
     ids::EntryHash,
     meeting::log::{Entry, Kind},
 };
@@ -108,6 +108,12 @@ impl LogCheck {
         added.sort();
         if named == added { Ok(()) } else { Err(ghost("the Welcome is for others")) }
     }
+}
+
+/// The device that signed an entry, if a device did.
+pub(super) fn author(entry: &Entry) -> Option<DeviceUri> {
+    let signed = types::Signed::decode(entry.content().clone()).ok()?;
+    DeviceUri::parse(&types::Submission::decode(signed.payload).ok()?.device).ok()
 }
 
 fn submission(entry: &Entry) -> types::Submission {
