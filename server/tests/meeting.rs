@@ -129,6 +129,25 @@ async fn heard(person: &mut Person, last: &str) -> Vec<String> {
     all
 }
 
+/// With the last device of an organisation its server follows no more; with the next one it follows again.
+#[tokio::test]
+async fn log_13_the_last_of_an_organisation_leaves_and_comes_back() {
+    let mut world = World::new().await;
+    let (meeting, invitation) = world.invited(false).await;
+    world.alice.run(Command::Join(Door::Address(meeting.clone()))).await;
+    for round in ["one", "two", "three"] {
+        world.bob.run(Command::Join(Door::Link(invitation.link.clone()))).await;
+        world.alice.until_call(roster_of(2)).await;
+        world.bob.until_call(roster_of(2)).await;
+        world.alice.run(say(&meeting, round)).await;
+        assert_eq!(heard(&mut world.bob, round).await, [round], "nothing from before he came");
+        world.bob.run(Command::Leave(meeting.clone())).await;
+        world.bob.until_call(over).await;
+        world.alice.until_call(roster_of(1)).await;
+    }
+    world.stop().await;
+}
+
 #[tokio::test]
 async fn two_organisations_create_invite_join_chat_and_leave() {
     let mut world = World::new().await;
