@@ -43,7 +43,7 @@ pub(crate) fn tell_storage(storage: &MemoryStorage) {
 fn walk(path: &str, value: &Value) {
     match value {
         Value::Object(fields) => {
-            fields.iter().for_each(|(name, field)| walk(&format!("{path}.{name}"), field))
+            fields.iter().for_each(|(name, field)| walk(&format!("{path}.{name}"), field));
         }
         Value::Array(items) => {
             let bytes: Option<Vec<u8>> =

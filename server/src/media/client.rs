@@ -197,6 +197,8 @@ impl Client {
             Some(())
         });
         self.unsent = true;
+        #[cfg(feature = "wiretap")]
+        super::wiretap::sent(&self.device, &packet.payload);
         sent.flatten().is_some()
     }
 

@@ -1,5 +1,5 @@
-//! Under the feature `wiretap` alone: writes every RTP payload, as it leaves SRTP, and every relay datagram, as it leaves QUIC, to
-//! files that the search for secrets goes through. No release enables it.
+//! Under the feature `wiretap` alone: writes every RTP payload, as it leaves SRTP and before it enters it again, and every relay
+//! datagram, as it leaves QUIC, to files that the demo's proofs go through. No release enables it.
 
 use std::{
     fs::File,
@@ -7,6 +7,8 @@ use std::{
     path::PathBuf,
     sync::{Mutex, OnceLock, PoisonError},
 };
+
+use conclave_core::identity::address::DeviceUri;
 
 /// Names the folder of the files.
 const FOLDER: &str = "CONCLAVE_WIRETAP_DIR";
@@ -21,6 +23,13 @@ pub(super) fn rtp(payload: &[u8]) {
 pub(super) fn relay(datagram: &[u8]) {
     static FILE: OnceLock<Option<Mutex<File>>> = OnceLock::new();
     record(FILE.get_or_init(|| open("relay.bin")).as_ref(), datagram);
+}
+
+/// Records an RTP payload that goes to a device, behind the device's URI and a zero byte.
+pub(super) fn sent(device: &DeviceUri, payload: &[u8]) {
+    static FILE: OnceLock<Option<Mutex<File>>> = OnceLock::new();
+    let record_of = [device.to_string().as_bytes(), &[0], payload].concat();
+    record(FILE.get_or_init(|| open("sent.bin")).as_ref(), &record_of);
 }
 
 fn open(name: &str) -> Option<Mutex<File>> {

@@ -103,6 +103,10 @@ impl Call {
                 }
             }
         };
+        #[cfg(feature = "canary")]
+        if !ended_well {
+            crate::canary::hold_on().await;
+        }
         self.finish_media().await;
         Ok(ended_well)
     }

@@ -64,6 +64,7 @@ pub(super) struct Stay {
     pub(super) meeting: MeetingAddress,
     pub(super) reports: Option<mpsc::UnboundedReceiver<Report>>,
     pub(super) at: At,
+    refusal_is_told: bool,
     options: Options,
     orders: Option<mpsc::UnboundedSender<MediaOrder>>,
     session: Option<SessionNumber>,
@@ -85,6 +86,7 @@ impl Stay {
             meeting,
             reports: None,
             at: At::Asking,
+            refusal_is_told: false,
             options,
             orders: None,
             session: None,
@@ -174,6 +176,7 @@ impl Stay {
             Event::Done { request, ref result } => {
                 let origin = self.origins.remove(&request).unwrap_or_default();
                 let is_asked = result.is_err() || !origin.name.is_empty();
+                self.refusal_is_told |= origin.name == "join" && result.is_err();
                 let note = present::event(&event);
                 notes.extend(origin.deliver(&note).filter(|_| is_asked));
             }
@@ -191,6 +194,7 @@ impl Stay {
         let mut note = present::call_event(meeting, event);
         match (event, &self.roster) {
             (CallEvent::Roster(new), Some(old)) => note.text = present::comings_and_goings(old, new),
+            (CallEvent::Over(Over::Refused(_)), _) if self.refusal_is_told => note.text.clear(),
             (CallEvent::Chat { from, .. }, _) if Some(from) == self.driver.uri() => note.text.clear(),
             _ => {}
         }

@@ -5,12 +5,12 @@ mod join;
 mod meeting;
 mod remote;
 
-use std::path::Path;
+use std::{collections::BTreeSet, path::Path};
 
 use anyhow::Context;
 use conclave_core::device::{
     command::{Command as DeviceCommand, Door, MeetingAddress},
-    event::Done,
+    event::{Done, Event},
 };
 use conclave_core::meeting::link::Link;
 
@@ -105,16 +105,25 @@ async fn by_title(
     if title.contains(['/', '@', '#']) {
         return Ok(None); // Meant as a link or an address.
     }
-    let Done::Meetings(all) = once(driver, DeviceCommand::ListMeetings, screen).await? else {
-        return Ok(None);
+    // It may have come with an invitation that still waits at the server.
+    let mut found = BTreeSet::new();
+    let note = |event| {
+        if let Event::Invited(invited) = event
+            && invited.title == title
+        {
+            found.insert(invited.meeting);
+        }
     };
-    let mut found = all.into_iter().filter(|one| !one.ended && one.title.as_deref() == Some(title));
-    let first = found.next().map(|meeting| meeting.address);
-    anyhow::ensure!(
-        found.next().is_none(),
-        "several of your meetings are called {title}; name one by its address"
-    );
-    Ok(first)
+    if let Err(error) = driver.run(DeviceCommand::Receive { follow: false }, note).await {
+        tracing::warn!(%error, "waiting invitations could not be fetched");
+    }
+    if let Done::Meetings(all) = once(driver, DeviceCommand::ListMeetings, screen).await? {
+        found.retain(|address| all.iter().all(|one| one.address != *address || !one.ended));
+        let mine = all.into_iter().filter(|one| !one.ended && one.title.as_deref() == Some(title));
+        found.extend(mine.map(|one| one.address));
+    }
+    anyhow::ensure!(found.len() < 2, "several of your meetings are called {title}; name one by its address");
+    Ok(found.pop_first())
 }
 
 async fn address(driver: &mut Driver, text: &str, screen: &Screen) -> anyhow::Result<MeetingAddress> {

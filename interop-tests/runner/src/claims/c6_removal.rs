@@ -12,9 +12,10 @@ use crate::{
         media,
         secrets::{self, Secret},
         sframe::{self, Sealed},
+        wiretap,
     },
     person::{Entry, PATIENCE},
-    scene::{Scene, entry},
+    scene::{BOB, MALLORY, Scene, entry},
     table::{Figure, Gathered},
 };
 
@@ -46,13 +47,24 @@ pub(super) fn run(scene: &mut Scene, gathered: &mut Gathered) -> Result<()> {
     alice.roster_of(&both, PATIENCE)?;
     // alice has applied the commit. What she sealed before may be on its way for a moment.
     thread::sleep(Duration::from_millis(500));
+    let sent = taps.join("south/sent.bin");
+    let sent_before = fs::metadata(&sent)?.len();
     let (border, frames_before) = (fs::metadata(&recording)?.len(), media::log(&heard)?.len());
     let over = bob.over(PATIENCE)?;
     gathered.is("told", format!("bob's client is told: {over}"), over.starts_with("removed"));
     thread::sleep(AFTERWARDS);
     let more = media::log(&heard)?.len() - frames_before;
     #[expect(clippy::cast_precision_loss)] // None, or some tens.
-    gathered.figure("sfu", "frames that bob's client got afterwards", Figure::at_most(more as f64, "", 0.0));
+    gathered.figure(
+        "heard",
+        "frames that bob's client opened afterwards",
+        Figure::at_most(more as f64, "", 0.0),
+    );
+    // bob's client stays on the line: only his SFU keeps packets from him.
+    let to = |user: &str| wiretap::sent_to(&sent, sent_before, &format!("/u/{user}/"));
+    let (to_bob, to_mallory) = (to(BOB.0)?, to(MALLORY.0)?);
+    gathered.figure("sfu", "packets that his SFU sent him afterwards", Figure::at_most(to_bob, "", 0.0));
+    gathered.figure("sfu.control", "and to mallory, who stays", Figure::at_least(to_mallory, "", 50.0));
 
     decrypt(
         gathered,
