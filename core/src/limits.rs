@@ -82,6 +82,10 @@ pub const JOINS_PER_SECOND: u32 = 20;
 pub const DOMAINS_REMEMBERED: usize = 1_024;
 /// How long refused attempts are counted before members are told again.
 pub const REFUSED_NOTICE: Duration = Duration::from_secs(10);
+/// How long a guest's session lasts.
+pub const GUEST_SESSION: Duration = Duration::from_hours(24);
+/// Most guests of one organisation at one time.
+pub const GUESTS: usize = 2_000;
 /// Longest chat message, characters.
 pub const CHAT_CHARACTERS: usize = 8_000;
 /// Most entries in one batch.

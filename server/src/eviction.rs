@@ -63,10 +63,8 @@ async fn verdict(
     now: Time,
 ) -> Result<Option<(String, WithdrawBasis)>, Error> {
     let user = device.user();
-    if user.kind() != UserKind::User {
-        return Ok(None);
-    }
-    if accounts.find(user.name()).await?.is_none_or(|account| account.disabled) {
+    let has_account = user.kind() == UserKind::User;
+    if has_account && accounts.find(user.name()).await?.is_none_or(|account| account.disabled) {
         return Ok(Some((user.to_string(), WithdrawBasis::AccountDisabled)));
     }
     let found = devices::find(&**store, device).await?;

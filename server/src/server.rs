@@ -232,7 +232,10 @@ fn public_port(
     let invitations = invitation::Invitations::new(domain, store(), inbox, outbox, shutdown.clone());
     let media = media_calls::Calls::new(registry.clone(), media, shutdown.clone());
     let router = Router::default()
-        .with(AccountServiceServer::new(account::Account::new(devices)).max_decoding_message_size(CONTROL))
+        .with(
+            AccountServiceServer::new(account::Account::new(devices, registry.clone()))
+                .max_decoding_message_size(CONTROL),
+        )
         .with(
             DirectoryServiceServer::new(directory::Directory::new(peers.clone(), store()))
                 .max_decoding_message_size(CONTROL),

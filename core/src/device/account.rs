@@ -22,6 +22,7 @@ use crate::{
         signed::{self, Label},
     },
     limits,
+    meeting::{guest, link::Link},
     time::Time,
 };
 
@@ -112,6 +113,24 @@ impl Device {
         Ok(())
     }
 
+    /// A guest's answer has the form of a user's (spec: IDN-31).
+    pub(super) fn sign_in_guest(&mut self, request: RequestId, link: &Link, name: &str) -> Result<(), Error> {
+        let secret = link.secret.as_ref().ok_or(Error::NoLink)?;
+        let key = SigningKey::from_seed(&self.random());
+        let device = guest::device_of(&key.public(), &self.domain)?;
+        let message = api::SignInGuestRequest {
+            display_name: name.to_owned(),
+            device_key: Bytes::copy_from_slice(key.public().as_bytes()),
+            possession: Bytes::copy_from_slice(&possession::prove(device.user(), &key)),
+            meeting_id: Bytes::copy_from_slice(link.meeting.as_bytes()),
+            hub: link.hub.to_string(),
+            link_signature: Bytes::copy_from_slice(&guest::prove(secret, &link.meeting, &device)),
+        };
+        self.signing_in = Some(key);
+        self.out.call(path::SIGN_IN_GUEST, &message, Pending::SignIn { request });
+        Ok(())
+    }
+
     pub(super) fn signed_in(&mut self, now: Time, request: RequestId, body: &Bytes) -> Result<(), Error> {
         let answer = api::SignInResponse::decode(body.clone())?;
         let key = self.signing_in.clone().ok_or(Error::NotSignedIn)?;
@@ -127,6 +146,11 @@ impl Device {
         self.out.persist(stored::ACCOUNT, Some(account.stored()));
         self.account = Some(account);
         self.signing_in = None;
+        if verified.uri.user().kind() == UserKind::Guest {
+            // Nobody sends a guest invitations.
+            self.sealing_key_published(Some(request));
+            return Ok(());
+        }
         self.publish_sealing_key(now, Some(request))
     }
 

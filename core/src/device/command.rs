@@ -63,6 +63,13 @@ pub enum Command {
         /// What the person calls this device.
         label: String,
     },
+    /// Come as a guest of the link's server, for this meeting alone.
+    SignInGuest {
+        /// The whole link, whose server is this device's.
+        link: Link,
+        /// What the guest is called.
+        name: String,
+    },
     /// End this device's session, another's, or all.
     SignOut {
         /// Which device; none: this one.

@@ -164,6 +164,7 @@ impl Device {
     fn command(&mut self, now: Time, request: RequestId, command: &Command) -> Result<(), Error> {
         match command {
             Command::SignIn { user, password, label } => self.sign_in(request, user, password, label),
+            Command::SignInGuest { link, name } => self.sign_in_guest(request, link, name),
             Command::SignOut { device, everywhere } => self.sign_out(request, device.as_ref(), *everywhere),
             Command::ListDevices => {
                 self.out.call(path::LIST_DEVICES, &api::ListDevicesRequest {}, Pending::Devices { request });

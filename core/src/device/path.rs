@@ -1,6 +1,7 @@
 //! The calls that a device makes, by their gRPC paths.
 
 pub(super) const SIGN_IN: &str = "/conclave.client.v1.AccountService/SignIn";
+pub(super) const SIGN_IN_GUEST: &str = "/conclave.client.v1.AccountService/SignInGuest";
 pub(super) const RENEW_CERTIFICATE: &str = "/conclave.client.v1.AccountService/RenewCertificate";
 pub(super) const PUBLISH_SEALING_KEY: &str = "/conclave.client.v1.AccountService/PublishSealingKey";
 pub(super) const LIST_DEVICES: &str = "/conclave.client.v1.AccountService/ListDevices";

@@ -79,6 +79,11 @@ impl PublicKey {
         Fingerprint::of_spki(&self.spki())
     }
 
+    /// The id of a device that has this key: the beginning of its fingerprint, so that it is the same whenever it signs in.
+    pub fn device_id(&self) -> [u8; 8] {
+        self.fingerprint().as_bytes().first_chunk().copied().unwrap_or_default()
+    }
+
     /// The SubjectPublicKeyInfo in DER (RFC 8410 §4).
     pub fn spki(&self) -> Vec<u8> {
         [&SPKI_PREFIX[..], self.as_bytes()].concat()

@@ -36,11 +36,13 @@ pub enum Label {
     SignIn,
     /// The link key admits a Join.
     Link,
+    /// The link key makes a device a guest's.
+    Guest,
 }
 
 impl Label {
     /// Every label.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Descriptor,
         Self::RootSuccession,
         Self::Record,
@@ -54,6 +56,7 @@ impl Label {
         Self::Invitation,
         Self::SignIn,
         Self::Link,
+        Self::Guest,
     ];
 
     /// As it stands in the signed bytes.
@@ -72,6 +75,7 @@ impl Label {
             Self::Invitation => "invitation",
             Self::SignIn => "sign-in",
             Self::Link => "link",
+            Self::Guest => "guest",
         }
     }
 }

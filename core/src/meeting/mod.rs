@@ -5,6 +5,7 @@ pub mod commit_rules;
 pub mod doors;
 mod error;
 pub mod follower;
+pub mod guest;
 pub mod hub;
 pub mod link;
 pub mod log;

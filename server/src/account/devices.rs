@@ -7,7 +7,7 @@ use std::{net::IpAddr, sync::Arc, time::Instant};
 
 use conclave_core::{
     identity::{
-        address::{DeviceUri, UserAddress},
+        address::{DeviceUri, UserAddress, UserKind},
         certificate::{Chain, DeviceCa, DisplayName},
         keys::PublicKey,
         possession,
@@ -93,7 +93,7 @@ pub struct SignedIn {
 #[derive(Clone)]
 pub struct Devices {
     accounts: Accounts,
-    store: Shared,
+    pub(super) store: Shared,
     ca: Arc<DeviceCa>,
     session_ms: u64,
     most: usize,
@@ -112,8 +112,8 @@ impl Devices {
         check_label(request.label)?;
         possession::verify(&user, &request.key, request.possession).map_err(|_| Error::NoPossession)?;
         let account = self.accounts.check(request.user, request.password, request.from, instant).await?;
-        let device = DeviceUri::new(user, device_id(&request.key));
-        let chain = self.certify(&account, &device, &request.key, now)?;
+        let device = DeviceUri::new(user, request.key.device_id());
+        let chain = self.certify(&account.display_name, &device, &request.key, now)?;
         let (token, expires) = (Token::generate(), Time::from_ms(now.as_ms() + self.session_ms));
         let record = Device {
             uri: device.to_string(),
@@ -166,7 +166,8 @@ impl Devices {
         if others >= self.most {
             return Err(Error::TooManyDevices);
         }
-        let session = Session { device: record.uri.clone(), expires_ms: record.expires_ms };
+        let session =
+            Session { device: record.uri.clone(), expires_ms: record.expires_ms, meeting: Vec::new() };
         Ok(batch
             .put(key, record.encode_to_vec())
             .put(sessions::key(&record.token_hash)?, session.encode_to_vec()))
@@ -174,16 +175,24 @@ impl Devices {
 
     /// A new certificate for the device that calls, with the name that its account has now.
     pub async fn renew(&self, caller: &Caller, now: Time) -> Result<Chain> {
+        if caller.user().kind() == UserKind::Guest {
+            return self.renew_guest(caller, now).await;
+        }
         let name = caller.user().name();
         let account = self.accounts.find(name).await?.filter(|account| !account.disabled);
         let device = self.find(&caller.device).await?.ok_or(Error::NoSession)?;
         let key = PublicKey::parse(&device.key).map_err(|_| Error::Bug("a stored device key"))?;
-        self.certify(&account.ok_or(Error::NoSession)?, &caller.device, &key, now)
+        self.certify(&account.ok_or(Error::NoSession)?.display_name, &caller.device, &key, now)
     }
 
-    fn certify(&self, account: &Account, device: &DeviceUri, key: &PublicKey, now: Time) -> Result<Chain> {
-        let display_name =
-            DisplayName::parse(&account.display_name).map_err(|_| Error::Bug("a stored display name"))?;
+    pub(super) fn certify(
+        &self,
+        name: &str,
+        device: &DeviceUri,
+        key: &PublicKey,
+        now: Time,
+    ) -> Result<Chain> {
+        let display_name = DisplayName::parse(name).map_err(|_| Error::Bug("a stored display name"))?;
         self.ca.issue(device, &display_name, key, random::bytes(), now).map_err(Error::DeviceCa)
     }
 
@@ -199,7 +208,7 @@ impl Devices {
 
     /// Writes down that a device was heard of; seldom, and never in the way of its call.
     pub async fn seen(&self, caller: &Caller, now: Time) -> Result<()> {
-        let key = schema::device(caller.user().name(), caller.device.device());
+        let key = schema::device(&schema::user_name(caller.user()), caller.device.device());
         let Some(before) = self.store.get(key.as_bytes()).await? else { return Ok(()) };
         let mut device = Device::decode(&*before).map_err(|_| Error::Bug("a stored device"))?;
         if now.as_ms() < device.last_seen_ms + SEEN_EVERY_MS {
@@ -215,13 +224,13 @@ impl Devices {
 
     /// Stores the caller's key for sealed invitations.
     pub async fn publish_sealing_key(&self, caller: &Caller, published: &DeviceSigned) -> Result<()> {
-        let (name, id) = (caller.user().name(), caller.device.device());
+        let (name, id) = (schema::user_name(caller.user()), caller.device.device());
         loop {
             let device = self.find(&caller.device).await?.ok_or(Error::NoSession)?;
             check_sealing_key(caller, &device, published)?;
             let batch = Batch::new()
-                .expect_value(schema::device(name, id), device.encode_to_vec())
-                .put(schema::sealing_key(name, id), published.encode_to_vec());
+                .expect_value(schema::device(&name, id), device.encode_to_vec())
+                .put(schema::sealing_key(&name, id), published.encode_to_vec());
             match self.store.apply(batch).await {
                 Err(store::Error::Changed) => {}
                 done => return Ok(done?),
@@ -252,7 +261,7 @@ pub async fn list(store: &dyn Store, user: &str) -> Result<Vec<Device>> {
 /// Ends all sessions of a user; answers how many.
 pub async fn sign_out_everywhere(store: &dyn Store, user: &UserAddress) -> Result<u32> {
     let mut ended = 0;
-    for device in list(store, user.name()).await? {
+    for device in list(store, &schema::user_name(user)).await? {
         let device = DeviceUri::parse(&device.uri).map_err(|_| Error::Bug("a stored device"))?;
         match sign_out(store, user, &device).await {
             Ok(()) => ended += 1,
@@ -269,7 +278,7 @@ async fn sign_out(store: &dyn Store, user: &UserAddress, device: &DeviceUri) -> 
     }
     loop {
         let found = find(store, device).await?.ok_or(Error::NoDevice)?;
-        match store.apply(ending(user.name(), &found)?).await {
+        match store.apply(ending(&schema::user_name(user), &found)?).await {
             Err(store::Error::Changed) => {}
             done => return Ok(done?),
         }
@@ -278,7 +287,7 @@ async fn sign_out(store: &dyn Store, user: &UserAddress, device: &DeviceUri) -> 
 
 /// One device.
 pub async fn find(store: &dyn Store, device: &DeviceUri) -> Result<Option<Device>> {
-    let key = schema::device(device.user().name(), device.device());
+    let key = schema::device(&schema::user_name(device.user()), device.device());
     Ok(schema::read(store, &key).await?)
 }
 
@@ -295,7 +304,7 @@ fn check_sealing_key(caller: &Caller, device: &Device, published: &DeviceSigned)
 }
 
 /// Forgets a device, if it is still as it was read.
-fn ending(user: &str, device: &Device) -> Result<Batch> {
+pub(super) fn ending(user: &str, device: &Device) -> Result<Batch> {
     let uri = DeviceUri::parse(&device.uri).map_err(|_| Error::Bug("a stored device"))?;
     let key = schema::device(user, uri.device());
     Ok(Batch::new()
@@ -303,12 +312,6 @@ fn ending(user: &str, device: &Device) -> Result<Batch> {
         .delete(key)
         .delete(schema::sealing_key(user, uri.device()))
         .delete(sessions::key(&device.token_hash)?))
-}
-
-/// The beginning of the key's fingerprint.
-pub fn device_id(key: &PublicKey) -> [u8; 8] {
-    let fingerprint = key.fingerprint();
-    fingerprint.as_bytes().first_chunk().copied().unwrap_or_default()
 }
 
 fn check_label(label: &str) -> Result<()> {

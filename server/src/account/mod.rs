@@ -4,6 +4,7 @@
 
 pub mod accounts;
 pub mod devices;
+pub mod guests;
 pub mod password;
 pub mod sessions;
 pub mod throttle;

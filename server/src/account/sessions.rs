@@ -4,6 +4,7 @@
 
 use conclave_core::{
     identity::address::{DeviceUri, UserAddress},
+    ids::MeetingId,
     time::Time,
 };
 use data_encoding::BASE64URL_NOPAD;
@@ -29,6 +30,9 @@ pub(super) struct Session {
     /// End, Unix milliseconds.
     #[prost(uint64, tag = "2")]
     pub(super) expires_ms: u64,
+    /// The one meeting of a guest; empty for users.
+    #[prost(bytes = "vec", tag = "3")]
+    pub(super) meeting: Vec<u8>,
 }
 
 /// The secret that stands for a session; erased when dropped, never shown in logs.
@@ -68,6 +72,8 @@ pub struct Caller {
     pub device: DeviceUri,
     /// When its session ends.
     pub expires: Time,
+    /// The one meeting that a guest's device may name.
+    pub only: Option<MeetingId>,
 }
 
 impl Caller {
@@ -98,7 +104,11 @@ impl Sessions {
             return Err(Error::NoSession);
         }
         let device = DeviceUri::parse(&session.device).map_err(|_| Error::Bug("a stored session"))?;
-        Ok(Caller { device, expires })
+        let only = match session.meeting.as_slice() {
+            [] => None,
+            id => Some(MeetingId::parse(id).map_err(|_| Error::Bug("a stored session"))?),
+        };
+        Ok(Caller { device, expires, only })
     }
 }
 

@@ -50,7 +50,7 @@ impl Throttle {
 }
 
 /// One person has a /64 of IPv6, and IPv4 written as IPv6 is IPv4.
-fn network(address: IpAddr) -> IpAddr {
+pub fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
         v4 @ IpAddr::V4(_) => v4,

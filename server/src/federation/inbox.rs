@@ -1,6 +1,6 @@
 //! Invitations and bounces that wait for this organisation's users, until one of their devices has stored them.
 
-use conclave_core::identity::address::{DeviceUri, Domain, UserAddress, UserKind};
+use conclave_core::identity::address::{DeviceUri, Domain, UserAddress};
 use conclave_proto::{
     client::v1::{ReceiveResponse, receive_response::Item},
     types::v1::{Bounce, SealedInvitation},
@@ -46,7 +46,7 @@ impl Inbox {
     /// Puts an invitation there for its recipient's device; durable on return, harmless if repeated.
     pub async fn deliver(&self, invitation: &SealedInvitation) -> store::Result<Delivery> {
         let Ok(recipient) = DeviceUri::parse(&invitation.recipient) else { return Ok(Delivery::Unknown) };
-        let name = user_name(recipient.user());
+        let name = schema::user_name(recipient.user());
         let device = schema::device(&name, recipient.device());
         if recipient.domain() != &self.domain || self.store.get(device.as_bytes()).await?.is_none() {
             return Ok(Delivery::Unknown);
@@ -64,7 +64,7 @@ impl Inbox {
     pub fn bounced(&self, invitation: &SealedInvitation, bounce: Bounce) -> Batch {
         match UserAddress::parse(&invitation.sender) {
             Ok(sender) if sender.domain() == &self.domain => {
-                let key = schema::invitation_in(&user_name(&sender), &invitation.invitation_id);
+                let key = schema::invitation_in(&schema::user_name(&sender), &invitation.invitation_id);
                 let item = ReceiveResponse { item: Some(Item::Bounce(bounce)) };
                 Batch::new().put(key, item.encode_to_vec())
             }
@@ -74,7 +74,7 @@ impl Inbox {
 
     /// What waits for one device: invitations sealed to it, and its user's bounces.
     pub async fn waiting(&self, device: &DeviceUri) -> store::Result<Vec<ReceiveResponse>> {
-        let range = schema::invitations_in(&user_name(device.user())).range();
+        let range = schema::invitations_in(&schema::user_name(device.user())).range();
         let uri = device.to_string();
         let all: Vec<(_, ReceiveResponse)> = schema::list(&*self.store, range, WAITING).await?;
         let for_device = |item: &ReceiveResponse| match &item.item {
@@ -87,13 +87,13 @@ impl Inbox {
 
     /// A notice when something new waits for a user.
     pub fn watch(&self, user: &UserAddress) -> Watch {
-        self.store.watch(schema::invitations_in(&user_name(user)).as_bytes())
+        self.store.watch(schema::invitations_in(&schema::user_name(user)).as_bytes())
     }
 
     /// Forgets what a device has stored; only what was for that device.
     pub async fn acknowledge(&self, device: &DeviceUri, ids: &[bytes::Bytes]) -> store::Result<()> {
         let mine = self.waiting(device).await?;
-        let name = user_name(device.user());
+        let name = schema::user_name(device.user());
         let batch = mine.iter().filter_map(id_of).filter(|id| ids.contains(*id));
         let batch = batch.fold(Batch::new(), |batch, id| batch.delete(schema::invitation_in(&name, id)));
         if batch.is_empty() { Ok(()) } else { self.store.apply(batch).await }
@@ -106,14 +106,6 @@ pub const fn id_of(item: &ReceiveResponse) -> Option<&bytes::Bytes> {
         Some(Item::Invitation(invitation)) => Some(&invitation.invitation_id),
         Some(Item::Bounce(bounce)) => Some(&bounce.invitation_id),
         None => None,
-    }
-}
-
-/// The name under which the store knows a user: guests have their mark.
-pub fn user_name(user: &UserAddress) -> String {
-    match user.kind() {
-        UserKind::User => user.name().to_owned(),
-        UserKind::Guest => format!("guest/{}", user.name()),
     }
 }
 

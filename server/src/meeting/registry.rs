@@ -5,7 +5,12 @@ use std::{collections::HashMap, sync::Arc};
 use conclave_core::{
     identity::address::{DeviceUri, Domain, UserAddress},
     ids::{MeetingId, SessionNumber},
-    meeting::{Error, policy::PolicyChain, record::Record, trust::Trust},
+    meeting::{
+        Error,
+        policy::{Policy, PolicyChain},
+        record::Record,
+        trust::Trust,
+    },
 };
 use conclave_proto::{
     federation::v1::{
@@ -25,7 +30,6 @@ use super::{
 };
 use crate::{
     clock,
-    federation::inbox::user_name,
     refusal::Refusal,
     store::{self, Batch, schema},
 };
@@ -153,6 +157,27 @@ impl Registry {
         Ok(self.0.context.store.apply(rows::put_session(batch, meeting, session, &row)).await?)
     }
 
+    /// The policy in force of a meeting that is ordered here, or that somebody here has been in.
+    pub async fn policy(&self, hub: &Domain, meeting: &MeetingId) -> Result<Arc<Policy>, Refusal> {
+        let found = if hub == self.own() {
+            let found = self.hub(meeting).await?.ask(hub::Order::LookUp).await?;
+            LookUpMeetingResponse {
+                record: found.record,
+                policy_chain: found.policy_chain,
+                session: found.session,
+                running: found.running,
+                session_policy_version: found.session_policy_version,
+            }
+        } else if rows::record(&*self.0.context.store, meeting).await?.is_some() {
+            self.look_up_elsewhere(hub, meeting).await?
+        } else {
+            // Whoever asks may be a stranger: no server is looked for in their name.
+            return Err(Refusal::NOT_FOUND);
+        };
+        let (_, chain) = self.verify(hub, meeting, &found).await?;
+        Ok(Arc::clone(chain.tip()))
+    }
+
     /// What another hub holds of a meeting; not verified.
     pub async fn look_up_elsewhere(
         &self,
@@ -216,7 +241,7 @@ impl Registry {
 
     /// Puts a meeting into a user's list.
     pub async fn list_for(&self, user: &UserAddress, meeting: &MeetingId) -> Result<(), Refusal> {
-        let key = schema::user_meeting(&user_name(user), meeting);
+        let key = schema::user_meeting(&schema::user_name(user), meeting);
         if self.0.context.store.get(key.as_bytes()).await?.is_none() {
             self.0.context.store.apply(listed(Batch::new(), user, meeting)).await?;
         }
@@ -225,7 +250,7 @@ impl Registry {
 
     /// A user's meetings, newest first.
     pub async fn list(&self, user: &UserAddress) -> Result<Vec<Record>, Refusal> {
-        let range = schema::user_meetings(&user_name(user)).range();
+        let range = schema::user_meetings(&schema::user_name(user)).range();
         let mut rows = schema::list::<rows::UserMeetingRow>(&*self.0.context.store, range, LISTED).await?;
         rows.sort_by_key(|(_, row)| std::cmp::Reverse(row.since_ms));
         let mut records = Vec::new();
@@ -296,5 +321,5 @@ impl Registry {
 
 fn listed(batch: Batch, user: &UserAddress, meeting: &MeetingId) -> Batch {
     let row = rows::UserMeetingRow { since_ms: clock::now().as_ms() };
-    batch.put(schema::user_meeting(&user_name(user), meeting), row.encode_to_vec())
+    batch.put(schema::user_meeting(&schema::user_name(user), meeting), row.encode_to_vec())
 }

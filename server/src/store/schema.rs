@@ -3,7 +3,10 @@
 //! The first byte of a key names its area. Names of variable length end with a zero byte, which no name holds; numbers are
 //! big-endian, so that keys come in their order. Values are protobuf messages unless an area says otherwise.
 
-use conclave_core::ids::{MeetingId, Sequence, SessionNumber};
+use conclave_core::{
+    identity::address::{UserAddress, UserKind},
+    ids::{MeetingId, Sequence, SessionNumber},
+};
 use prost::Message;
 
 use super::{Batch, Error, Range, Result, Store};
@@ -109,7 +112,20 @@ pub fn session(token_hash: &[u8; 32]) -> Key {
     Key::area(Area::Sessions).bytes(token_hash)
 }
 
-/// The devices of a user; guests have their mark in the name: `guest/7f3a`.
+/// The name under which the store knows a user: guests have their mark, `guest/7f3a`.
+pub fn user_name(user: &UserAddress) -> String {
+    match user.kind() {
+        UserKind::User => user.name().to_owned(),
+        UserKind::Guest => format!("guest/{}", user.name()),
+    }
+}
+
+/// The devices of all guests.
+pub fn guests() -> Key {
+    Key::area(Area::Devices).bytes(b"guest/")
+}
+
+/// The devices of a user.
 pub fn devices(user: &str) -> Key {
     Key::area(Area::Devices).name(user)
 }

@@ -151,6 +151,12 @@ impl Person {
         person
     }
 
+    /// Somebody without an account, who has not come yet.
+    pub fn visitor(organisation: &Organisation) -> Self {
+        let channel = channel(organisation);
+        Self::start(organisation.domain.clone(), channel, "visitor", Profile::default())
+    }
+
     fn start(domain: Domain, channel: Channel, name: &str, profile: Profile) -> Self {
         let (commands, ordered) = mpsc::unbounded_channel();
         let (told, events) = mpsc::unbounded_channel();

@@ -17,8 +17,21 @@ use crate::{
     rpc::budget::{Budget, Rate},
 };
 
-/// The only call that needs no token.
-const SIGN_IN: &str = "/conclave.client.v1.AccountService/SignIn";
+/// The calls that need no token.
+const SIGN_IN: [&str; 2] =
+    ["/conclave.client.v1.AccountService/SignIn", "/conclave.client.v1.AccountService/SignInGuest"];
+/// All that a guest may call; the meeting is checked where it is named (spec: IDN-32).
+const FOR_GUESTS: [&str; 7] = [
+    "/conclave.client.v1.AccountService/RenewCertificate",
+    "/conclave.client.v1.AccountService/SignOut",
+    "/conclave.client.v1.DirectoryService/LookUpServer",
+    "/conclave.client.v1.MeetingService/LookUpMeeting",
+    "/conclave.client.v1.MeetingService/Submit",
+    "/conclave.client.v1.MeetingService/Watch",
+    "/conclave.client.v1.MeetingService/FetchTree",
+];
+/// A member's media.
+const MEDIA: &str = "/conclave.client.v1.MediaService/";
 /// How fast one user's devices may call, together.
 const USER: Rate = Rate { burst: 10_000.0, per_second: 6_000.0 };
 
@@ -37,13 +50,16 @@ impl Gate {
 
     /// Puts the calling device into the request, or says why it may not call (spec: FED-08).
     pub async fn admit(&self, request: &mut Request<Body>) -> Result<(), Refusal> {
-        if request.uri().path() == SIGN_IN {
+        if SIGN_IN.contains(&request.uri().path()) {
             return Ok(());
         }
         let token = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
         let token = token.and_then(|value| value.strip_prefix("Bearer ")).ok_or(ErrorReason::NotSignedIn)?;
         let now = clock::now();
         let caller = self.sessions.caller(token, now).await?;
+        if caller.only.is_some() && !is_for_guests(request.uri().path()) {
+            return Err(ErrorReason::NotEntitled.into());
+        }
         self.budget.spend(&caller.user().to_string(), 1.0, Instant::now())?;
         // A note for the user's list of devices; the call does not depend on it.
         if let Err(error) = self.devices.seen(&caller, now).await {
@@ -52,6 +68,10 @@ impl Gate {
         request.extensions_mut().insert(caller);
         Ok(())
     }
+}
+
+fn is_for_guests(path: &str) -> bool {
+    FOR_GUESTS.contains(&path) || path.starts_with(MEDIA)
 }
 
 /// The device that makes a call that passed the gate.

@@ -26,6 +26,7 @@ use tonic::{Request, Response, Status, async_trait};
 
 use super::gate::caller;
 use crate::{
+    account::sessions::Caller,
     meeting::{follower, house::WatchOrder, hub, registry::Registry},
     refusal::Refusal,
     rpc::budget::{Budget, Rate},
@@ -58,9 +59,12 @@ impl Meetings {
         Self { registry, misses: Budget::new(MISSES) }
     }
 
-    fn named(&self, id: &[u8], hub: &str, user: &UserAddress) -> Result<Named, Refusal> {
-        self.misses.spend(user, 0.0, Instant::now())?;
+    fn named(&self, id: &[u8], hub: &str, caller: &Caller) -> Result<Named, Refusal> {
+        self.misses.spend(caller.user(), 0.0, Instant::now())?;
         let id = MeetingId::parse(id).map_err(|_| Refusal::MALFORMED)?;
+        if caller.only.is_some_and(|only| only != id) {
+            return Err(Refusal::NOT_FOUND); // IDN-32
+        }
         Ok(Named { id, hub: Domain::parse(hub).map_err(|_| Refusal::MALFORMED)? })
     }
 
@@ -172,7 +176,7 @@ impl MeetingService for Meetings {
     ) -> Result<Response<LookUpMeetingResponse>, Status> {
         let caller = caller(&request)?;
         let request = request.into_inner();
-        let named = self.named(&request.meeting_id, &request.hub, caller.user())?;
+        let named = self.named(&request.meeting_id, &request.hub, &caller)?;
         let found = self.look_up(&named).await;
         Ok(Response::new(self.missed(caller.user(), found)?))
     }
@@ -180,7 +184,7 @@ impl MeetingService for Meetings {
     async fn submit(&self, request: Request<SubmitRequest>) -> Result<Response<SubmitResponse>, Status> {
         let caller = caller(&request)?;
         let request = request.into_inner();
-        let named = self.named(&request.meeting_id, &request.hub, caller.user())?;
+        let named = self.named(&request.meeting_id, &request.hub, &caller)?;
         let submission = request.submission.as_ref().ok_or(Refusal::MALFORMED)?;
         let submission = Submission::read(submission).map_err(|error| hub::refusal(&error.into()))?;
         if submission.device != caller.device {
@@ -197,7 +201,9 @@ impl MeetingService for Meetings {
             if follows {
                 self.registry.follow(&named.hub, &named.id, submission.session).await?;
             }
-            self.registry.list_for(caller.user(), &named.id).await?;
+            if caller.only.is_none() {
+                self.registry.list_for(caller.user(), &named.id).await?;
+            }
         }
         Ok(Response::new(answer))
     }
@@ -205,7 +211,7 @@ impl MeetingService for Meetings {
     async fn watch(&self, request: Request<WatchRequest>) -> Result<Response<Self::WatchStream>, Status> {
         let caller = caller(&request)?;
         let request = request.into_inner();
-        let named = self.named(&request.meeting_id, &request.hub, caller.user())?;
+        let named = self.named(&request.meeting_id, &request.hub, &caller)?;
         let key_package_ref = match request.key_package_ref.len() {
             0 => None,
             _ => Some(KeyPackageRef::parse(&request.key_package_ref).map_err(|_| Refusal::MALFORMED)?),
@@ -236,7 +242,7 @@ impl MeetingService for Meetings {
     ) -> Result<Response<Self::FetchTreeStream>, Status> {
         let caller = caller(&request)?;
         let request = request.into_inner();
-        let named = self.named(&request.meeting_id, &request.hub, caller.user())?;
+        let named = self.named(&request.meeting_id, &request.hub, &caller)?;
         let (session, epoch) = (SessionNumber(request.session), Epoch(request.epoch));
         let tree = self.tree(&named, caller.device.clone(), session, epoch).await;
         let tree = self.missed(caller.user(), tree)?;
@@ -253,7 +259,7 @@ impl MeetingService for Meetings {
     ) -> Result<Response<ChangePolicyResponse>, Status> {
         let caller = caller(&request)?;
         let request = request.into_inner();
-        let named = self.named(&request.meeting_id, &request.hub, caller.user())?;
+        let named = self.named(&request.meeting_id, &request.hub, &caller)?;
         let statement = request.statement.ok_or(Refusal::MALFORMED)?;
         let changed = async {
             if self.is_here(&named) {

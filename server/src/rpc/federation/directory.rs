@@ -14,7 +14,7 @@ use conclave_proto::{
 use tonic::{Request, Response, Status, async_trait};
 
 use crate::{
-    federation::{inbox::user_name, peers::Peers},
+    federation::peers::Peers,
     refusal::Refusal,
     rpc::caller::{self, Key},
     store::{self, schema},
@@ -41,7 +41,7 @@ pub async fn sealing_keys(
     store: &dyn store::Store,
     user: &UserAddress,
 ) -> Result<Vec<DeviceSigned>, Refusal> {
-    let range = schema::sealing_keys(&user_name(user)).range();
+    let range = schema::sealing_keys(&schema::user_name(user)).range();
     let keys = schema::list(store, range, DEVICES).await?;
     Ok(keys.into_iter().map(|(_, key)| key).collect())
 }
