@@ -80,6 +80,13 @@ impl AccountService for Home {
         }))
     }
 
+    async fn sign_in_guest(
+        &self,
+        _: Request<client::SignInGuestRequest>,
+    ) -> Result<Response<client::SignInGuestResponse>, Status> {
+        Err(refused(ErrorReason::NotFound, "No such meeting."))
+    }
+
     async fn renew_certificate(
         &self,
         _: Request<client::RenewCertificateRequest>,
