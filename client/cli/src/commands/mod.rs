@@ -82,7 +82,13 @@ async fn door(driver: &mut Driver, text: &str, screen: &Screen) -> anyhow::Resul
     let link = match Link::parse(text) {
         Ok(link) => link,
         Err(error) => {
-            let unknown = || format!("{text} names no meeting of yours, and is no link or address");
+            let unknown = || {
+                if is_title(text) {
+                    format!("{text} names no meeting of yours, and is no link or address")
+                } else {
+                    format!("{text} is no meeting's link or address")
+                }
+            };
             let Some(address) = by_title(driver, text, screen).await? else {
                 return Err(error).with_context(unknown);
             };
@@ -96,14 +102,19 @@ async fn door(driver: &mut Driver, text: &str, screen: &Screen) -> anyhow::Resul
     })
 }
 
+/// Whether a text is meant as a title: links and addresses hold one of these.
+fn is_title(text: &str) -> bool {
+    !text.contains(['/', '@', '#'])
+}
+
 /// The one meeting with this title that is not over.
 async fn by_title(
     driver: &mut Driver,
     title: &str,
     screen: &Screen,
 ) -> anyhow::Result<Option<MeetingAddress>> {
-    if title.contains(['/', '@', '#']) {
-        return Ok(None); // Meant as a link or an address.
+    if !is_title(title) {
+        return Ok(None);
     }
     // It may have come with an invitation that still waits at the server.
     let mut found = BTreeSet::new();

@@ -1,6 +1,8 @@
 //! Commands for the call that runs in another terminal.
 
-use anyhow::Context;
+use std::io::ErrorKind;
+
+use anyhow::{Context, bail};
 use serde_json::Value;
 
 use crate::{
@@ -21,8 +23,13 @@ pub(super) async fn run(profile: &Profile, command: Command, screen: Screen) -> 
         Command::Lock { off: false } => Order::Lock {},
         _ => Order::Unlock {},
     };
-    let none = "no call of this account runs in another terminal; begin one with: conclave join LINK";
-    let answer = listen::tell(profile.folder(), &Line { id: None, order }).await.context(none)?;
+    let answer = match listen::tell(profile.folder(), &Line { id: None, order }).await {
+        Ok(answer) => answer,
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused) => {
+            bail!("no call of this account runs in another terminal; begin one with: conclave join LINK")
+        }
+        Err(error) => return Err(error).context("asking the call that runs in another terminal"),
+    };
     let ok = answer["ok"] == true;
     let text = answer["text"].as_str().filter(|text| !text.is_empty()).unwrap_or("Done.").to_owned();
     let fields = match answer {
