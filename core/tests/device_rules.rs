@@ -411,3 +411,36 @@ fn dev_13_what_the_server_did_not_hear_is_said_again_under_the_same_id() {
     let messages = scenario.log().iter().filter(|entry| entry.header().kind == Kind::Message).count();
     assert_eq!(messages, 1);
 }
+
+/// The tree is there and a descriptor is not when the connection breaks.
+#[test]
+fn dev_13_a_connection_that_breaks_while_entering_does_not_keep_the_device_out() {
+    let (mut scenario, alice, _) = two_inside();
+    let (carol, dave, meeting) = (scenario.people[2], scenario.people[3], scenario.meeting.clone());
+    scenario.enter(dave);
+    let asks: Rc<RefCell<(bool, bool)>> = Rc::default();
+    let spy = asks.clone();
+    scenario.federation.device_lies(carol, move |path, body| {
+        let (fetches, looks_up) = &mut *spy.borrow_mut();
+        *fetches |= path.ends_with("/FetchTree");
+        *looks_up |= *fetches && path.ends_with("/LookUpServer");
+        body
+    });
+    let request = scenario.federation.command(carol, Command::Join(Door::Link(scenario.link.clone())));
+    while !asks.borrow().1 {
+        let end = scenario.federation.now() + Duration::from_secs(1);
+        assert!(scenario.federation.step(end), "she gets that far");
+    }
+    scenario.federation.cut_client(carol);
+    scenario.federation.crash_server(DOMAINS[1], Duration::from_millis(500));
+    scenario.federation.run_for(Duration::from_secs(1));
+    assert!(scenario.federation.result(carol, request).is_none(), "not in, and not given up");
+    scenario.heal();
+    scenario.run_for(Duration::from_secs(20)).unwrap();
+    assert!(scenario.federation.diary(carol, &meeting).is_inside());
+    // She follows the log from there.
+    let chat = Command::Chat { meeting: meeting.clone(), text: "alice 1".into() };
+    scenario.federation.ask(alice, chat).unwrap();
+    scenario.run_for(Duration::from_secs(5)).unwrap();
+    assert_eq!(scenario.federation.diary(carol, &meeting).texts(), ["alice 1"]);
+}

@@ -1,6 +1,6 @@
 //! The device machine itself: what each input is for, and what waits for a missing descriptor.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 
 use conclave_proto::client::v1 as api;
 use prost::Message;
@@ -16,6 +16,7 @@ use super::{
     event::{Done, Event},
     invitation::Inviting,
     io::{ApiError, Input, Output, StreamId},
+    lookup::LookUps,
     outbox::{Outbox, Pending, Stream, Work},
     path, stored,
 };
@@ -37,7 +38,7 @@ pub struct Device {
     pub(super) meetings: BTreeMap<MeetingAddress, stored::Meeting>,
     pub(super) calls: BTreeMap<MeetingAddress, Call>,
     pub(super) inviting: BTreeMap<RequestId, Inviting>,
-    waiting: VecDeque<(Domain, Work)>,
+    pub(super) look_ups: LookUps,
     renew_after: Time,
 }
 
@@ -59,7 +60,7 @@ impl Device {
             meetings: BTreeMap::new(),
             calls: BTreeMap::new(),
             inviting: BTreeMap::new(),
-            waiting: VecDeque::new(),
+            look_ups: LookUps::default(),
             renew_after: Time::from_ms(0),
         };
         for (key, value) in profile {
@@ -94,7 +95,7 @@ impl Device {
     }
 
     /// Does a piece of work; one that lacks a descriptor waits for it, one that fails tells whom it concerns.
-    fn work(&mut self, now: Time, work: Work) {
+    pub(super) fn work(&mut self, now: Time, work: Work) {
         let result = match &work {
             Work::Command { request, command } => self.command(now, *request, command),
             Work::Answer { pending, body } => self.answered(now, pending, body),
@@ -111,15 +112,7 @@ impl Device {
         }
     }
 
-    fn wait_for(&mut self, domain: Domain, work: Work) {
-        if self.waiting.iter().all(|(waited, _)| *waited != domain) {
-            let message = api::LookUpServerRequest { domain: domain.to_string() };
-            self.out.call(path::LOOK_UP_SERVER, &message, Pending::Server { domain: domain.clone() });
-        }
-        self.waiting.push_back((domain, work));
-    }
-
-    fn failed(&mut self, work: &Work, error: Error) {
+    pub(super) fn failed(&mut self, work: &Work, error: Error) {
         match work {
             Work::Command { request, .. } | Work::ReceiveEnded { request, .. } => {
                 self.done(*request, Err(error));
@@ -224,37 +217,9 @@ impl Device {
         }
     }
 
-    /// A descriptor came: pin it, then do what waited for it.
-    fn server_found(&mut self, now: Time, domain: &Domain, body: &Bytes) -> Result<(), Error> {
-        let answer = api::LookUpServerResponse::decode(body.clone())?;
-        let descriptor = answer.descriptor.ok_or(Error::Malformed)?;
-        self.pins.accept(&descriptor, now)?;
-        self.out.persist(stored::PINS, Some(self.pins.export()));
-        if self.pins.pin(domain).is_none() {
-            return Err(Error::HomeServer("it gave another server's descriptor"));
-        }
-        for work in self.take_waiting(domain) {
-            self.work(now, work);
-        }
-        Ok(())
-    }
-
-    fn server_not_found(&mut self, domain: &Domain, error: &ApiError) {
-        for work in self.take_waiting(domain) {
-            self.failed(&work, Error::Api(error.clone()));
-        }
-    }
-
-    fn take_waiting(&mut self, domain: &Domain) -> Vec<Work> {
-        let (ready, rest) = self.waiting.drain(..).partition(|(waited, _)| waited == domain);
-        self.waiting = rest;
-        let ready: VecDeque<(Domain, Work)> = ready;
-        ready.into_iter().map(|(_, work)| work).collect()
-    }
-
     fn refused(&mut self, now: Time, pending: Pending, error: ApiError) {
         match pending {
-            Pending::Server { domain } => self.server_not_found(&domain, &error),
+            Pending::Server { domain } => self.server_not_found(now, &domain, &error),
             Pending::Submitted { meeting, submission } => {
                 self.submission_refused(now, &meeting, submission, error);
             }
@@ -303,7 +268,7 @@ impl Device {
         error: Option<&ApiError>,
     ) -> Result<(), Error> {
         let of_stream = |work: &Work| matches!(work, Work::Received { stream: this, .. } if *this == stream);
-        if let Some((domain, _)) = self.waiting.iter().find(|(_, work)| of_stream(work)) {
+        if let Some((domain, _)) = self.look_ups.waiting().find(|(_, work)| of_stream(work)) {
             return Err(Error::UnknownDomain(domain.clone()));
         }
         self.done(request, error.map_or(Ok(Done::Plain), |error| Err(Error::Api(error.clone()))));
@@ -315,6 +280,7 @@ impl Device {
             self.renew_after = now + crate::limits::RENEWAL_RETRY;
             self.out.call(path::RENEW_CERTIFICATE, &api::RenewCertificateRequest {}, Pending::Renew);
         }
+        self.look_up_again(now);
         let meetings: Vec<MeetingAddress> = self.calls.keys().cloned().collect();
         for meeting in meetings {
             self.call_tick(now, &meeting);
@@ -351,6 +317,7 @@ impl Machine for Device {
 
     fn deadline(&self) -> Option<Time> {
         let renewal = self.account.as_ref().map(|account| account.renew_at().max(self.renew_after));
-        self.calls.values().filter_map(Call::deadline).chain(renewal).min()
+        let again = renewal.into_iter().chain(self.look_ups.deadline());
+        self.calls.values().filter_map(Call::deadline).chain(again).min()
     }
 }

@@ -16,6 +16,7 @@ mod error;
 pub mod event;
 mod invitation;
 pub mod io;
+mod lookup;
 mod machine;
 mod meeting;
 mod outbox;

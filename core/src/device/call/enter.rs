@@ -419,6 +419,8 @@ impl Device {
             self.tell_effect(meeting, effect);
         }
         self.tell_group(now, meeting, Vec::new());
+        // The stream may have broken while the tree was fetched.
+        self.watch_again(meeting);
         Ok(())
     }
 }
