@@ -180,5 +180,23 @@ pub const RELAY_STREAMS: usize = 1_024;
 pub const RELAY_STREAMS_PER_SESSION: usize = 128;
 /// Most fragments of one payload on a relay link.
 pub const RELAY_FRAGMENTS: usize = 8;
+/// Meetings that are not there which one user may name: how many at once.
+pub const USER_MISS_BURST: u32 = 20;
+/// Meetings that are not there which one user may name: how many a minute.
+pub const USER_MISSES_PER_MINUTE: u32 = 12;
+/// Meetings that are not there which another server may name: how many at once.
+pub const PEER_MISS_BURST: u32 = 50;
+/// Meetings that are not there which another server may name: how many a minute.
+pub const PEER_MISSES_PER_MINUTE: u32 = 60;
+/// Invitations that one other server may bring: how many at once.
+pub const PEER_INVITATION_BURST: u32 = 1_000;
+/// Invitations that one other server may bring: how many a minute.
+pub const PEER_INVITATIONS_PER_MINUTE: u32 = 300;
+/// Invitations that one user may get from one other server: how many at once.
+pub const TARGET_INVITATION_BURST: u32 = 50;
+/// Invitations that one user may get from one other server: how many a minute.
+pub const TARGET_INVITATIONS_PER_MINUTE: u32 = 3;
+/// How long a reader may leave its stream unread before it is cut off; it comes back by its cursor.
+pub const SLOW_READER: Duration = Duration::from_secs(20);
 /// How long a device waits before it asks again for a new certificate.
 pub const RENEWAL_RETRY: Duration = Duration::from_mins(10);

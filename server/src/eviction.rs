@@ -1,4 +1,4 @@
-//! Takes out of every meeting the own devices that may be in none any more: signed out, or their account disabled.
+//! Takes out of every meeting the own devices that may be in none any more: signed out, or their account disabled (FED-14).
 //!
 //! It compares who is there with what the store says, whoever changed that: the person, an operator while the server runs, or one
 //! while it did not.

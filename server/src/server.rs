@@ -201,8 +201,9 @@ fn federation_port(setup: &Setup, peers: &Peers, registry: &Registry, inbox: &In
     };
     let directory = rpc::federation::directory::Directory::new(peers.clone(), Arc::clone(&setup.store));
     let invitations = rpc::federation::invitation::Invitations::new(setup.domain.clone(), inbox.clone());
-    let meetings = rpc::federation::meeting::Meetings::new(registry.clone());
-    let mirror = rpc::federation::mirror::Mirror::new(registry.clone());
+    let misses = rpc::federation::meeting::misses();
+    let meetings = rpc::federation::meeting::Meetings::new(registry.clone(), misses.clone());
+    let mirror = rpc::federation::mirror::Mirror::new(registry.clone(), misses);
     let router = Router::default()
         .with(DirectoryServiceServer::new(directory).max_decoding_message_size(CONTROL))
         .with(InvitationServiceServer::new(invitations).max_decoding_message_size(outbox::DELIVERY_BYTES))

@@ -86,7 +86,7 @@ async fn n1_a_valid_certificate_with_another_key_stops_federation() {
 }
 
 #[tokio::test]
-async fn r20_a_withdrawn_key_is_refused_and_a_rotated_one_is_found() {
+async fn fed_06_r20_a_withdrawn_key_is_refused_and_a_rotated_one_is_found() {
     let (authorities, mut north, mut south) = two().await;
     let (north_runs, south_runs) = (north.start(&authorities).await, south.start(&authorities).await);
     north_runs.peers.channel(&south.domain).await.unwrap();
@@ -113,6 +113,31 @@ async fn r20_a_withdrawn_key_is_refused_and_a_rotated_one_is_found() {
 }
 
 #[tokio::test]
+async fn fed_06_a_descriptor_is_fetched_again_when_half_of_its_validity_is_over() {
+    let (authorities, mut north, mut south) = two().await;
+    let now = conclave_server::clock::now();
+    let day = std::time::Duration::from_hours(24);
+    let aged = |serial, age| {
+        south.describe(serial, |descriptor| {
+            descriptor.not_before = now - day * age;
+            descriptor.not_after = now + day * (30 - age);
+        })
+    };
+    let (young, old, newest) = (aged(1, 14), aged(2, 16), aged(3, 0));
+    south.descriptor = newest;
+    let (north_runs, south_runs) = (north.start(&authorities).await, south.start(&authorities).await);
+    let serial = async |known: &conclave_proto::types::v1::SignedDescriptor| {
+        north_runs.peers.book().accept(known, &south.domain, now).await.unwrap();
+        north_runs.peers.discover(&south.domain).await.unwrap();
+        north_runs.peers.pins().current(&south.domain, now).unwrap().serial
+    };
+    assert_eq!(serial(&young).await, 1, "it is good for a while yet");
+    assert_eq!(serial(&old).await, 3);
+    north_runs.stop().await;
+    south_runs.stop().await;
+}
+
+#[tokio::test]
 async fn r20_a_stale_descriptor_is_no_ground_to_connect() {
     let (authorities, mut north, south) = two().await;
     let (north_runs, south) = (north.start(&authorities).await, south.unreachable());
@@ -131,7 +156,7 @@ async fn r20_a_stale_descriptor_is_no_ground_to_connect() {
 }
 
 #[tokio::test]
-async fn r14_a_server_that_may_only_dial_public_addresses_does_not_find_loopback_ones() {
+async fn fed_05_r14_a_server_that_may_only_dial_public_addresses_does_not_find_loopback_ones() {
     let (authorities, mut north, mut south) = two().await;
     north.reach = Reach::Public;
     let (north_runs, _south_runs) = (north.start(&authorities).await, south.start(&authorities).await);

@@ -3,131 +3,18 @@
 
 mod organisation;
 mod person;
+mod world;
 
 use conclave_core::{
     device::{
-        command::{Command, Door, MeetingAddress, NewMeeting},
-        event::{CallEvent, Done, Event, Invited, Over, Roster, Standing},
+        command::{Command, Door},
+        event::{CallEvent, Event, Over, Standing},
     },
-    group::Suite,
     identity::address::DeviceUri,
 };
-use conclave_server::{account::devices, server::Running};
-use organisation::{Authorities, Organisation};
+use conclave_server::account::devices;
 use person::Person;
-
-struct World {
-    authorities: Authorities,
-    north: Organisation,
-    south: Organisation,
-    north_runs: Running,
-    south_runs: Running,
-    alice: Person,
-    bob: Person,
-}
-
-impl World {
-    async fn new() -> Self {
-        let _already = tracing_subscriber::fmt()
-            .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
-            .with_test_writer()
-            .try_init();
-        let authorities = Authorities::new();
-        let mut north = Organisation::new("north", 10, &authorities).await;
-        let mut south = Organisation::new("south", 20, &authorities).await;
-        let (north_runs, south_runs) = (north.start(&authorities).await, south.start(&authorities).await);
-        let alice = Person::new(&north, &north_runs, "alice").await;
-        let bob = Person::new(&south, &south_runs, "bob").await;
-        Self { authorities, north, south, north_runs, south_runs, alice, bob }
-    }
-
-    async fn restart_north(mut self) -> Self {
-        self.north_runs.stop().await;
-        self.north_runs = self.north.start(&self.authorities).await;
-        self
-    }
-
-    async fn restart_south(mut self) -> Self {
-        self.south_runs.stop().await;
-        self.south_runs = self.south.start(&self.authorities).await;
-        self
-    }
-
-    async fn stop(self) {
-        self.north_runs.stop().await;
-        self.south_runs.stop().await;
-    }
-
-    /// Alice makes a meeting and invites bob, who gets the invitation over both servers.
-    async fn invited(&mut self, lobby: bool) -> (MeetingAddress, Invited) {
-        let new = NewMeeting {
-            title: "Plans".to_owned(),
-            starts_ms: 0,
-            lobby,
-            link: true,
-            guests: false,
-            open_domains: vec![],
-            suite: Suite::Classical,
-        };
-        let Done::Created { meeting, .. } = self.alice.run(Command::CreateMeeting(new)).await else {
-            panic!("no meeting")
-        };
-        let addresses = vec![self.bob.address.clone()];
-        let invite = Command::Invite { meeting: meeting.clone(), addresses };
-        let Done::Invited { devices: 1, .. } = self.alice.run(invite).await else {
-            panic!("bob has no device")
-        };
-        self.bob.ask(Command::Receive { follow: true });
-        let invitation = self.bob.until(|event| match event {
-            Event::Invited(invited) => Some(invited.clone()),
-            _ => None,
-        });
-        (meeting, invitation.await)
-    }
-
-    /// Both are in the room.
-    async fn met(&mut self) -> MeetingAddress {
-        let (meeting, invitation) = self.invited(false).await;
-        self.alice.run(Command::Join(Door::Address(meeting.clone()))).await;
-        self.bob.run(Command::Join(Door::Link(invitation.link))).await;
-        let here = self.alice.until_call(roster_of(2)).await;
-        let there = self.bob.until_call(roster_of(2)).await;
-        assert_eq!(here.verification_code, there.verification_code);
-        meeting
-    }
-}
-
-fn roster_of(count: usize) -> impl FnMut(&CallEvent) -> Option<Roster> {
-    move |event| match event {
-        CallEvent::Roster(roster) if roster.members.len() == count => Some(roster.clone()),
-        CallEvent::Over(over) => panic!("{over:?}"),
-        _ => None,
-    }
-}
-
-fn over(event: &CallEvent) -> Option<Over> {
-    match event {
-        CallEvent::Over(over) => Some(over.clone()),
-        _ => None,
-    }
-}
-
-fn say(meeting: &MeetingAddress, text: &str) -> Command {
-    Command::Chat { meeting: meeting.clone(), text: text.to_owned() }
-}
-
-/// Everything said up to `last`, in the order in which the device tells it.
-async fn heard(person: &mut Person, last: &str) -> Vec<String> {
-    let mut all = Vec::new();
-    person
-        .until_call(|event| {
-            let CallEvent::Chat { text, .. } = event else { return None };
-            all.push(text.clone());
-            (text == last).then_some(())
-        })
-        .await;
-    all
-}
+use world::{World, heard, over, roster_of, say};
 
 /// With the last device of an organisation its server follows no more; with the next one it follows again.
 #[tokio::test]
@@ -181,7 +68,7 @@ async fn a_removed_person_gets_no_more_of_the_log() {
 }
 
 #[tokio::test]
-async fn f7_both_servers_are_stopped_and_started_and_the_talk_goes_on() {
+async fn fed_12_f7_both_servers_are_stopped_and_started_and_the_talk_goes_on() {
     let mut world = World::new().await;
     let meeting = world.met().await;
     world.alice.run(say(&meeting, "one")).await;
@@ -267,7 +154,7 @@ fn is_chat(event: &Event) -> bool {
 }
 
 #[tokio::test]
-async fn a_disabled_account_is_taken_out_of_its_meetings() {
+async fn fed_14_a_disabled_account_is_taken_out_of_its_meetings() {
     an_operator_takes_bob_out(async |world| {
         let accounts = world.south.accounts(&world.south_runs);
         accounts.set_disabled("bob", true).await.unwrap();
@@ -276,7 +163,7 @@ async fn a_disabled_account_is_taken_out_of_its_meetings() {
 }
 
 #[tokio::test]
-async fn a_session_that_an_operator_ends_is_taken_out_of_its_meetings() {
+async fn fed_14_a_session_that_an_operator_ends_is_taken_out_of_its_meetings() {
     an_operator_takes_bob_out(async |world| {
         // As a new password does it: the account stays, its devices are signed out.
         let ended = devices::sign_out_everywhere(&*world.south_runs.store(), &world.bob.address).await;
@@ -286,7 +173,7 @@ async fn a_session_that_an_operator_ends_is_taken_out_of_its_meetings() {
 }
 
 #[tokio::test]
-async fn what_an_operator_ended_while_the_server_was_down_counts_when_it_is_up() {
+async fn fed_14_what_an_operator_ended_while_the_server_was_down_counts_when_it_is_up() {
     let mut world = World::new().await;
     world.met().await;
     world.south_runs.stop().await;

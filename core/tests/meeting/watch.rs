@@ -220,7 +220,7 @@ fn a_lobby_is_told_and_a_denial_ends_the_stream() {
 }
 
 #[test]
-fn a_member_without_a_stream_is_missed_in_time_and_an_ended_session_misses_nobody() {
+fn fed_13_a_member_without_a_stream_is_missed_in_time_and_an_ended_session_misses_nobody() {
     let mut world = World::running();
     let mut watched = Watched::south(&world);
     let (room, start) = (world.room(), at(&world));

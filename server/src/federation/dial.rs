@@ -43,13 +43,25 @@ pub enum Reach {
 
 /// The addresses of `host`, filtered; each is safe to dial as it stands.
 pub async fn resolve(host: &str, port: u16, reach: Reach) -> Result<Vec<SocketAddr>, Error> {
-    let found: Vec<SocketAddr> = if host == "localhost" || host.ends_with(".localhost") {
+    resolve_by(host, port, reach, ask_system).await
+}
+
+async fn ask_system(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+    if host == "localhost" || host.ends_with(".localhost") {
         // RFC 6761 section 6.3; the system resolver does not know it everywhere.
-        vec![SocketAddr::from((Ipv4Addr::LOCALHOST, port))]
-    } else {
-        let answer = timeout(RESOLVE_TIME, lookup_host((host, port))).await;
-        answer.map_err(|_| Error::Unresolved)?.map_err(|_| Error::Unresolved)?.collect()
-    };
+        return Ok(vec![SocketAddr::from((Ipv4Addr::LOCALHOST, port))]);
+    }
+    Ok(lookup_host((host, port)).await?.collect())
+}
+
+async fn resolve_by(
+    host: &str,
+    port: u16,
+    reach: Reach,
+    ask: impl AsyncFn(&str, u16) -> io::Result<Vec<SocketAddr>>,
+) -> Result<Vec<SocketAddr>, Error> {
+    let answer = timeout(RESOLVE_TIME, ask(host, port)).await;
+    let found = answer.map_err(|_| Error::Unresolved)?.map_err(|_| Error::Unresolved)?;
     if found.is_empty() {
         return Err(Error::Unresolved);
     }
@@ -60,8 +72,13 @@ pub async fn resolve(host: &str, port: u16, reach: Reach) -> Result<Vec<SocketAd
 
 /// Connects to the first address of `host` that answers.
 pub async fn dial(host: &str, port: u16, reach: Reach) -> Result<TcpStream, Error> {
+    connect(resolve(host, port, reach).await?).await
+}
+
+/// Dials what was resolved and filtered; no name is looked up again, whatever it may mean by now (spec: FED-05).
+async fn connect(addresses: Vec<SocketAddr>) -> Result<TcpStream, Error> {
     let mut last = io::Error::from(io::ErrorKind::NotFound);
-    for address in resolve(host, port, reach).await? {
+    for address in addresses {
         match timeout(CONNECT_TIME, TcpStream::connect(address)).await {
             Ok(Ok(stream)) => {
                 stream.set_nodelay(true).map_err(Error::Unreachable)?;
@@ -123,7 +140,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn r14_private_addresses_are_told_from_public_ones() {
+    fn fed_05_r14_private_addresses_are_told_from_public_ones() {
         for private in [
             "0.0.0.0",
             "10.1.2.3",
@@ -161,7 +178,27 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn r14_a_name_of_a_private_address_is_not_dialled() {
+    async fn fed_05_r14_a_name_that_means_something_else_a_moment_later_is_dialled_as_it_was_checked() {
+        let bind = || tokio::net::TcpListener::bind("127.0.0.1:0");
+        let (first, second) = (bind().await.unwrap(), bind().await.unwrap());
+        let answers = [first.local_addr().unwrap(), second.local_addr().unwrap()];
+        let asked = std::sync::atomic::AtomicUsize::new(0);
+        let rebinding = async |_: &str, _: u16| {
+            let turn = asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            Ok(vec![answers[turn.min(1)]])
+        };
+        let resolved = resolve_by("evil.example", 443, Reach::Anywhere, rebinding).await.unwrap();
+        let stream = connect(resolved).await.unwrap();
+        assert_eq!(stream.peer_addr().unwrap(), answers[0]);
+        assert_eq!(asked.into_inner(), 1, "one question, and its answer is what is dialled");
+        // Of several answers only those that may be dialled are left.
+        let mixed = async |_: &str, _: u16| Ok(vec![answers[1], "1.1.1.1:443".parse().unwrap()]);
+        let resolved = resolve_by("evil.example", 443, Reach::Public, mixed).await.unwrap();
+        assert_eq!(resolved, ["1.1.1.1:443".parse().unwrap()]);
+    }
+
+    #[tokio::test]
+    async fn fed_05_r14_a_name_of_a_private_address_is_not_dialled() {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         for host in ["north.localhost", "127.0.0.1", "::ffff:127.0.0.1", "localhost"] {

@@ -42,7 +42,7 @@ pub enum Error {
     /// The HTTP exchange failed.
     #[error("the server did not answer as HTTP demands")]
     Http,
-    /// It answered with something else than 200; redirects are not followed.
+    /// It answered with something else than 200; redirects are not followed (spec: FED-04).
     #[error("the server answered {0} where its descriptor should be")]
     Status(StatusCode),
     /// The answer is too large or no descriptor.

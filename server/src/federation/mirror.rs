@@ -1,4 +1,4 @@
-//! The streams over which this server follows meetings elsewhere: one for each hub, all sessions on it, resumed after breaks.
+//! The streams over which this server follows meetings elsewhere: one for each hub, all sessions on it, resumed after breaks (FED-12).
 //!
 //! It carries; what arrives is judged by whoever follows.
 
@@ -13,26 +13,29 @@ use conclave_core::{
     ids::{MeetingId, SessionNumber},
 };
 use conclave_proto::{
-    federation::v1::{
-        Follow, MirrorRequest, MirrorResponse, Unfollow, mirror_request::Item,
-        mirror_service_client::MirrorServiceClient,
-    },
+    federation::v1::{Follow, MirrorRequest, MirrorResponse, Unfollow, mirror_request::Item},
     types::v1::ServerSigned,
 };
+use http::uri::PathAndQuery;
 use tokio::{
     sync::{mpsc, watch},
     time::{Instant, sleep, timeout},
 };
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tonic::Streaming;
+use tonic::{Request, Status, Streaming, client::Grpc};
 use tracing::{debug, info, warn};
 
-use super::peers::Peers;
+use super::{
+    peers::Peers,
+    wary::{self, Wary},
+};
 use crate::refusal::Refusal;
 
 /// Largest item of a mirror stream, bytes.
 pub const ITEM_BYTES: usize = 4 * 1_024 * 1_024;
+/// The call that opens a stream.
+const MIRROR: &str = "/conclave.federation.v1.MirrorService/Mirror";
 /// The first pause after a break, and the longest.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(2));
 /// How long opening a stream may take.
@@ -229,9 +232,16 @@ async fn open(
     hub: &Domain,
     outgoing: mpsc::Receiver<MirrorRequest>,
 ) -> Result<Streaming<MirrorResponse>, Refusal> {
-    let channel = peers.channel(hub).await?;
-    let mut client = MirrorServiceClient::new(channel).max_decoding_message_size(ITEM_BYTES);
-    match client.mirror(ReceiverStream::new(outgoing)).await {
+    let mut grpc = Grpc::new(peers.channel(hub).await?).max_decoding_message_size(ITEM_BYTES);
+    let requests = Request::new(ReceiverStream::new(outgoing));
+    let answered = match grpc.ready().await {
+        Ok(()) => {
+            let codec = Wary::<MirrorRequest, MirrorResponse>::new(wary::MIRROR_RESPONSE);
+            grpc.streaming(requests, PathAndQuery::from_static(MIRROR), codec).await
+        }
+        Err(_) => Err(Status::unavailable("")),
+    };
+    match answered {
         Ok(answer) => Ok(answer.into_inner()),
         Err(status) => {
             peers.broken(hub).await;

@@ -11,3 +11,4 @@ pub mod outbox;
 pub mod peers;
 pub mod relay;
 pub mod tls;
+pub mod wary;

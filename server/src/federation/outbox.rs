@@ -1,6 +1,6 @@
 //! Invitations on their way to other servers: stored, tried again for days, then bounced.
 //!
-//! One queue and one task for each domain, so that a dead peer delays nobody else (F6).
+//! One queue and one task for each domain, so that a dead peer delays nobody else (FED-09, F6).
 
 use std::{
     collections::HashMap,

@@ -228,7 +228,7 @@ impl Peers {
         Ok(pin.signed().clone())
     }
 
-    /// Sees to it that a domain's current descriptor is known.
+    /// Sees to it that a domain's current descriptor is known (spec: FED-06).
     pub async fn discover(&self, domain: &Domain) -> Result<(), Error> {
         let now = clock::now();
         let known = self.pins();

@@ -8,6 +8,7 @@ use std::{sync::Arc, time::Duration};
 use conclave_core::{
     identity::address::{DeviceUri, Domain},
     ids::{Epoch, LeafIndex, MeetingId, Sequence, SessionNumber},
+    limits,
     meeting::{
         Error,
         follower::{Follower, Input, Output},
@@ -234,6 +235,7 @@ impl Task {
             let handed_in = timeout(WITHDRAWAL, async {
                 let channel = peers.channel(&hub).await?;
                 MeetingServiceClient::new(channel)
+                    .max_decoding_message_size(limits::CONTROL_MESSAGE_BYTES)
                     .submit(request)
                     .await
                     .map_err(|status| Refusal::of_status(&status))
@@ -367,7 +369,7 @@ fn leaf(room: &Room, device: &DeviceUri) -> Result<LeafIndex, Refusal> {
 
 fn read_ask(ask: &MirrorAsk) -> Option<(DeviceUri, Ask)> {
     let sequences = |list: &[u64]| list.iter().map(|sequence| Sequence(*sequence)).collect();
-    let most = conclave_core::limits::JOINS_PER_COMMIT.max(conclave_core::limits::MEMBERS);
+    let most = limits::JOINS_PER_COMMIT.max(limits::MEMBERS);
     if ask.join_sequences.len() > most || ask.remove_sequences.len() > most {
         return None;
     }

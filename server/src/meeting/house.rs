@@ -17,6 +17,7 @@ use tokio_util::task::TaskTracker;
 
 use super::{
     journal::{self, Stretch},
+    order::{Reply, answer},
     watcher::{NOTES, Outlet, Watcher},
 };
 use crate::{refusal::Refusal, store};
@@ -28,6 +29,8 @@ pub struct WatchOrder {
     pub order: Order,
     /// Where the items go.
     pub outlet: Outlet<Item>,
+    /// Whether it may.
+    pub reply: Reply<()>,
 }
 
 /// Names a stream.
@@ -57,13 +60,14 @@ impl House {
 
     /// Opens a device's stream; an earlier one of the same device ends.
     pub async fn watch(&mut self, room: &Room, order: WatchOrder, now: Time) -> store::Result<()> {
-        let WatchOrder { order, outlet } = order;
+        let WatchOrder { order, outlet, reply } = order;
         self.opened += 1;
         let (key, at) = (self.opened, self.at());
         let Ok(opened) = self.devices.open(room, key, order, now, at) else {
-            let _gone = outlet.try_send(Err(Refusal::NOT_FOUND));
+            answer(reply, Err(Refusal::NOT_FOUND));
             return Ok(());
         };
+        answer(reply, Ok(()));
         for replaced in opened.replaced {
             self.streams.remove(&replaced);
         }

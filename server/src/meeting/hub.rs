@@ -331,7 +331,7 @@ impl Task {
         if let (Some(house), Some(room)) = (&mut self.house, self.hub.room()) {
             house.watch(room, order, clock::now()).await
         } else {
-            let _gone = order.outlet.try_send(Err(Refusal::NOT_FOUND));
+            answer(order.reply, Err(Refusal::NOT_FOUND));
             Ok(())
         }
     }

@@ -13,9 +13,7 @@ use conclave_core::{
     },
 };
 use conclave_proto::{
-    federation::v1::{
-        LookUpMeetingRequest, LookUpMeetingResponse, meeting_service_client::MeetingServiceClient,
-    },
+    federation::v1::{LookUpMeetingRequest, LookUpMeetingResponse},
     types::v1::{DeviceSigned, ErrorReason, WithdrawBasis},
 };
 use prost::Message;
@@ -30,12 +28,15 @@ use super::{
 };
 use crate::{
     clock,
+    federation::wary,
     refusal::Refusal,
     store::{self, Batch, schema},
 };
 
 /// Largest look-up, bytes: a whole history of policies.
 const LOOK_UP_BYTES: usize = 4 * 1_024 * 1_024;
+/// Asks a hub for a meeting.
+const LOOK_UP: &str = "/conclave.federation.v1.MeetingService/LookUpMeeting";
 /// Most meetings in a user's list.
 const LISTED: usize = 500;
 
@@ -185,10 +186,8 @@ impl Registry {
         meeting: &MeetingId,
     ) -> Result<LookUpMeetingResponse, Refusal> {
         let channel = self.0.context.peers.channel(hub).await?;
-        let mut client = MeetingServiceClient::new(channel).max_decoding_message_size(LOOK_UP_BYTES);
         let request = LookUpMeetingRequest { meeting_id: meeting.as_bytes().to_vec().into() };
-        let found = client.look_up_meeting(request).await;
-        Ok(found.map_err(|status| Refusal::of_status(&status))?.into_inner())
+        wary::call(channel, LOOK_UP, request, wary::LOOK_UP_MEETING_RESPONSE, LOOK_UP_BYTES).await
     }
 
     /// Whether what a hub says of a meeting is what its id stands for, and its policies follow from each other.

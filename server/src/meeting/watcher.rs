@@ -3,16 +3,15 @@
 //! The meeting tells the stream what only the meeting knows, in notes; entries come from the journal. So a slow reader costs no
 //! memory and delays nobody (R13).
 
-use std::time::Duration;
-
-use conclave_core::meeting::watch::{Note, Reader, Step};
+use conclave_core::{
+    limits,
+    meeting::watch::{Note, Reader, Step},
+};
 use tokio::{sync::mpsc, time::timeout};
 
 use super::journal::{self, Stretch};
 use crate::refusal::Refusal;
 
-/// How long a reader may leave its stream unread before it is cut; it comes back by its cursor.
-const PATIENCE: Duration = Duration::from_secs(20);
 /// Notes that may wait for a reader before it is cut.
 pub const NOTES: usize = 64;
 
@@ -114,7 +113,7 @@ impl<T: Send, F: Fn(Stretch) -> T + Send> Watcher<T, F> {
     }
 
     async fn send(&self, item: Result<T, Refusal>) -> Result<(), Ended> {
-        match timeout(PATIENCE, self.outlet.send(item)).await {
+        match timeout(limits::SLOW_READER, self.outlet.send(item)).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(_)) | Err(_) => Err(Ended),
         }

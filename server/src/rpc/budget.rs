@@ -23,6 +23,21 @@ pub struct Rate {
     pub per_second: f64,
 }
 
+impl Rate {
+    /// So many at once, so many a minute.
+    pub const fn per_minute(burst: u32, per_minute: u32) -> Self {
+        Self { burst: burst as f64, per_second: per_minute as f64 / 60.0 }
+    }
+
+    fn enough(self, tokens: f64, cost: f64) -> Result<(), Refusal> {
+        if tokens >= cost {
+            return Ok(());
+        }
+        let wait = Duration::from_secs_f64(((cost - tokens) / self.per_second).min(60.0));
+        Err(Refusal::retry(ErrorReason::RateLimited, wait))
+    }
+}
+
 /// Buckets by caller.
 #[derive(Debug)]
 pub struct Budget<K> {
@@ -42,6 +57,13 @@ impl<K: Eq + Hash + Clone> Budget<K> {
         Self { rate, buckets: Mutex::new(HashMap::new()) }
     }
 
+    /// Whether `cost` tokens are there, or when they will be; takes none.
+    pub fn check(&self, caller: &K, cost: f64, now: Instant) -> Result<(), Refusal> {
+        let buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
+        let tokens = buckets.get(caller).map_or(self.rate.burst, |bucket| bucket.at(now, self.rate));
+        self.rate.enough(tokens, cost)
+    }
+
     /// Takes `cost` tokens, or says when there will be enough.
     pub fn spend(&self, caller: &K, cost: f64, now: Instant) -> Result<(), Refusal> {
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
@@ -53,10 +75,7 @@ impl<K: Eq + Hash + Clone> Budget<K> {
         }
         let bucket = buckets.entry(caller.clone()).or_insert(Bucket { tokens: self.rate.burst, since: now });
         let tokens = bucket.at(now, self.rate);
-        if tokens < cost {
-            let wait = Duration::from_secs_f64(((cost - tokens) / self.rate.per_second).min(60.0));
-            return Err(Refusal::retry(ErrorReason::RateLimited, wait));
-        }
+        self.rate.enough(tokens, cost)?;
         *bucket = Bucket { tokens: tokens - cost, since: now };
         Ok(())
     }
@@ -82,6 +101,8 @@ mod tests {
         }
         let refused = budget.spend(&"a", 1.0, start);
         assert_eq!(refused, Err(Refusal::retry(ErrorReason::RateLimited, Duration::from_millis(500))));
+        assert!(budget.check(&"a", 1.0, start).is_err());
+        assert_eq!(budget.check(&"b", 1.0, start), Ok(()));
         assert_eq!(budget.spend(&"b", 1.0, start), Ok(()), "another caller is not affected");
         assert_eq!(budget.spend(&"a", 1.0, start + Duration::from_millis(500)), Ok(()));
     }

@@ -166,6 +166,27 @@ impl Organisation {
         self
     }
 
+    /// Somebody else answers on its ports: the public one and the federation's.
+    pub fn take_listeners(mut self) -> (TcpListener, TcpListener) {
+        self.listeners.take().unwrap()
+    }
+
+    /// TLS of its public port, for those who answer there by hand.
+    pub fn acceptor(&self, alpn: &[&[u8]]) -> tokio_rustls::TlsAcceptor {
+        let mut config = self.https_config();
+        config.alpn_protocols = alpn.iter().map(|name| name.to_vec()).collect();
+        tokio_rustls::TlsAcceptor::from(Arc::new(config))
+    }
+
+    fn https_config(&self) -> rustls::ServerConfig {
+        rustls::ServerConfig::builder_with_provider(tls::provider())
+            .with_protocol_versions(&[&rustls::version::TLS13])
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![self.https.0.clone()], self.https.1.clone_key())
+            .unwrap()
+    }
+
     /// Starts its server; ports stay the same over restarts.
     pub async fn start(&mut self, authorities: &Authorities) -> Running {
         let (public, federation) = match self.listeners.take() {
@@ -173,12 +194,7 @@ impl Organisation {
             None => (bind(self.ports.0).await, bind(self.ports.1).await),
         };
         until_free(self.ports.2).await;
-        let https = rustls::ServerConfig::builder_with_provider(tls::provider())
-            .with_protocol_versions(&[&rustls::version::TLS13])
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(vec![self.https.0.clone()], self.https.1.clone_key())
-            .unwrap();
+        let https = self.https_config();
         let (store, limits) = (self.store(), config::Limits::default());
         let setup = Setup {
             domain: self.domain.clone(),

@@ -15,7 +15,7 @@ use conclave_core::{
         event::{CallEvent, Done, Event},
         io::{ApiError, Input, Output, StreamId},
     },
-    identity::address::{Domain, UserAddress},
+    identity::address::{DeviceUri, Domain, UserAddress},
     machine::Machine,
 };
 use conclave_proto::types::v1::{ErrorDetail, ErrorReason};
@@ -79,6 +79,16 @@ impl Decoder for Raw {
 
 /// A channel to an organisation's public port that trusts its certificate.
 pub fn channel(organisation: &Organisation) -> Channel {
+    reach(organisation, &Endpoint::from_static("http://server.invalid"))
+}
+
+/// One that takes little before it is read.
+pub fn narrow_channel(organisation: &Organisation) -> Channel {
+    let target = Endpoint::from_static("http://server.invalid");
+    reach(organisation, &target.initial_stream_window_size(65_535).initial_connection_window_size(65_535))
+}
+
+fn reach(organisation: &Organisation, target: &Endpoint) -> Channel {
     let mut roots = rustls::RootCertStore::empty();
     roots.add(organisation.https.0.clone()).unwrap();
     let mut config = rustls::ClientConfig::builder_with_provider(tls::provider())
@@ -98,7 +108,7 @@ pub fn channel(organisation: &Organisation) -> Channel {
             connector.connect(name, stream).await.map(TokioIo::new)
         }
     });
-    Endpoint::from_static("http://server.invalid").connect_with_connector_lazy(connect)
+    target.connect_with_connector_lazy(connect)
 }
 
 fn api_error(status: &Status) -> ApiError {
@@ -126,9 +136,14 @@ pub struct Person {
     engine: JoinHandle<()>,
     profile: Profile,
     domain: Domain,
-    channel: Channel,
+    token: Token,
+    device: Option<DeviceUri>,
+    /// To its server.
+    pub channel: Channel,
 }
 
+/// The secret with which the device calls.
+type Token = Arc<Mutex<Option<String>>>;
 /// The end of a command.
 type Answer = Result<Done, conclave_core::device::Error>;
 /// What the device keeps, as it would on a disk.
@@ -147,7 +162,8 @@ impl Person {
             Self::start(organisation.domain.clone(), channel(organisation), name, Profile::default());
         let password = PASSWORD.to_owned().into();
         let sign_in = Command::SignIn { user: name.to_owned(), password, label: "test".to_owned() };
-        person.run(sign_in).await;
+        let Done::SignedIn(device) = person.run(sign_in).await else { panic!("{name} cannot sign in") };
+        person.device = Some(device);
         person
     }
 
@@ -162,13 +178,13 @@ impl Person {
         let (told, events) = mpsc::unbounded_channel();
         let (answered, results) = mpsc::unbounded_channel();
         let (feed, inputs) = mpsc::unbounded_channel();
-        let kept = profile.lock().unwrap().clone();
+        let (kept, token) = (profile.lock().unwrap().clone(), Token::default());
         let kept = kept.iter().map(|(key, value)| (key.as_str(), value.as_slice()));
         let engine = Engine {
             device: Device::new(domain.clone(), random::bytes(), kept),
             profile: profile.clone(),
             channel: channel.clone(),
-            token: None,
+            token: token.clone(),
             feed,
             streams: HashMap::new(),
             told,
@@ -176,7 +192,23 @@ impl Person {
         };
         let engine = tokio::spawn(engine.run(ordered, inputs));
         let address = UserAddress::parse(&format!("{name}@{domain}")).unwrap();
-        Self { address, requests: 0, commands, results, events, engine, profile, domain, channel }
+        let (requests, device) = (0, None);
+        Self { address, requests, commands, results, events, engine, profile, domain, token, device, channel }
+    }
+
+    /// Which device it is.
+    pub fn device(&self) -> &DeviceUri {
+        self.device.as_ref().unwrap()
+    }
+
+    /// The device does nothing any more by itself; its calls are made by hand.
+    pub fn freeze(&self) {
+        self.engine.abort();
+    }
+
+    /// A call by hand.
+    pub fn request<T>(&self, message: T) -> Request<T> {
+        authorized(self.token.lock().unwrap().as_deref(), message)
     }
 
     /// The device dies without a word and starts again with what it kept: it is in no meeting.
@@ -184,7 +216,9 @@ impl Person {
         self.engine.abort();
         let name = self.address.name().to_owned();
         let again = Self::start(self.domain.clone(), self.channel.clone(), &name, self.profile.clone());
+        let device = self.device.take();
         *self = again;
+        self.device = device;
     }
 
     /// Does a command to its good end.
@@ -259,7 +293,7 @@ struct Engine {
     device: Device,
     profile: Profile,
     channel: Channel,
-    token: Option<String>,
+    token: Token,
     feed: mpsc::UnboundedSender<Input>,
     streams: HashMap<StreamId, AbortOnDrop>,
     told: mpsc::UnboundedSender<Event>,
@@ -323,7 +357,8 @@ impl Engine {
                 }
                 Output::Close { stream } => drop(self.streams.remove(&stream)),
                 Output::Token(token) => {
-                    self.token = token.map(|token| String::from_utf8(token.to_vec()).unwrap());
+                    let text = token.map(|token| String::from_utf8(token.to_vec()).unwrap());
+                    *self.token.lock().unwrap() = text;
                 }
                 Output::Persist { key, value } => {
                     let mut profile = self.profile.lock().unwrap();
@@ -350,16 +385,25 @@ impl Engine {
     }
 
     fn request(&self, body: Bytes) -> Request<Bytes> {
-        let mut request = Request::new(body);
-        if let Some(token) = &self.token {
-            let value = AsciiMetadataValue::try_from(format!("Bearer {token}")).unwrap();
-            request.metadata_mut().insert("authorization", value);
-        }
-        request
+        authorized(self.token.lock().unwrap().as_deref(), body)
     }
 }
 
-async fn once(mut grpc: Grpc<Channel>, request: Request<Bytes>, path: &'static str) -> Result<Bytes, Status> {
+fn authorized<T>(token: Option<&str>, message: T) -> Request<T> {
+    let mut request = Request::new(message);
+    if let Some(token) = token {
+        let value = AsciiMetadataValue::try_from(format!("Bearer {token}")).unwrap();
+        request.metadata_mut().insert("authorization", value);
+    }
+    request
+}
+
+/// A unary call with a body as it is.
+pub async fn once(
+    mut grpc: Grpc<Channel>,
+    request: Request<Bytes>,
+    path: &'static str,
+) -> Result<Bytes, Status> {
     grpc.ready().await.map_err(|error| Status::unavailable(error.to_string()))?;
     Ok(grpc.unary(request, PathAndQuery::from_static(path), Raw).await?.into_inner())
 }

@@ -266,7 +266,7 @@ impl<K: Copy + Eq> House<K> {
         told
     }
 
-    /// Notes who has no stream; gives those who have had none for too long.
+    /// Notes who has no stream; gives those who have had none for too long (spec: FED-13).
     pub fn missing(&mut self, room: &Room, at: Duration) -> Vec<Presence> {
         if room.is_over() {
             self.absent.clear();

@@ -8,13 +8,13 @@ use conclave_proto::{
         LookUpServerRequest, LookUpServerResponse, LookUpUserRequest, LookUpUserResponse,
         directory_service_server::DirectoryService,
     },
-    federation::v1::{self as federation, directory_service_client::DirectoryServiceClient},
+    federation::v1 as federation,
 };
 use tonic::{Request, Response, Status, async_trait};
 
 use super::gate::caller;
 use crate::{
-    federation::peers::Peers,
+    federation::{peers::Peers, wary},
     refusal::Refusal,
     rpc::{
         budget::{Budget, Rate},
@@ -25,6 +25,8 @@ use crate::{
 
 /// How fast one user may have domains and people looked up.
 const LOOK_UPS: Rate = Rate { burst: 200.0, per_second: 5.0 };
+/// Asks another server for its user.
+const LOOK_UP_USER: &str = "/conclave.federation.v1.DirectoryService/LookUpUser";
 /// Largest answer of another server, bytes.
 const ANSWER_BYTES: usize = 512 * 1_024;
 
@@ -69,13 +71,14 @@ impl DirectoryService for Directory {
             sealing_keys(&*self.store, &address).await?
         } else {
             let channel = self.peers.channel(address.domain()).await.map_err(Refusal::from)?;
-            let mut client = DirectoryServiceClient::new(channel).max_decoding_message_size(ANSWER_BYTES);
             let request = federation::LookUpUserRequest {
                 address: address.to_string(),
                 on_behalf_of: caller.user().to_string(),
             };
-            let answer = client.look_up_user(request).await.map_err(|status| Refusal::of_status(&status))?;
-            answer.into_inner().sealing_keys
+            let shape = wary::LOOK_UP_USER_RESPONSE;
+            let answer: federation::LookUpUserResponse =
+                wary::call(channel, LOOK_UP_USER, request, shape, ANSWER_BYTES).await?;
+            answer.sealing_keys
         };
         Ok(Response::new(LookUpUserResponse { sealing_keys }))
     }

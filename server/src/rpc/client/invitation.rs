@@ -1,8 +1,11 @@
 //! Invitations to and from devices of this server.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::collections::BTreeMap;
 
-use conclave_core::identity::address::{DeviceUri, Domain};
+use conclave_core::{
+    identity::address::{DeviceUri, Domain},
+    limits,
+};
 use conclave_proto::{
     client::v1::{
         AcknowledgeRequest, AcknowledgeResponse, ReceiveRequest, ReceiveResponse, SendInvitationsRequest,
@@ -29,8 +32,6 @@ use crate::{
 
 /// Most ids acknowledged in one call.
 const ACKNOWLEDGED: usize = 1_000;
-/// How long a device may leave its stream unread.
-const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Answers for this server's invitations.
 pub struct Invitations {
@@ -154,7 +155,7 @@ async fn hand_out(
                 continue;
             }
             told.push(id);
-            if !matches!(timeout(PATIENCE, outlet.send(Ok(item))).await, Ok(Ok(()))) {
+            if !matches!(timeout(limits::SLOW_READER, outlet.send(Ok(item))).await, Ok(Ok(()))) {
                 return;
             }
         }

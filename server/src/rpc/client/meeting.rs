@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use conclave_core::{
     identity::address::{DeviceUri, Domain, UserAddress},
     ids::{Epoch, KeyPackageRef, MeetingId, SessionNumber},
+    limits,
     meeting::{log::Kind, submission::Submission, watch::Order},
 };
 use conclave_proto::{
@@ -33,7 +34,7 @@ use crate::{
 };
 
 /// How often one user may name a meeting that is not there (C14).
-const MISSES: Rate = Rate { burst: 20.0, per_second: 0.2 };
+const MISSES: Rate = Rate::per_minute(limits::USER_MISS_BURST, limits::USER_MISSES_PER_MINUTE);
 /// Items that wait for a device's network.
 const WAITING: usize = 16;
 /// Bytes of a tree in one piece.
@@ -60,7 +61,7 @@ impl Meetings {
     }
 
     fn named(&self, id: &[u8], hub: &str, caller: &Caller) -> Result<Named, Refusal> {
-        self.misses.spend(caller.user(), 0.0, Instant::now())?;
+        self.misses.check(caller.user(), 1.0, Instant::now())?;
         let id = MeetingId::parse(id).map_err(|_| Refusal::MALFORMED)?;
         if caller.only.is_some_and(|only| only != id) {
             return Err(Refusal::NOT_FOUND); // IDN-32
@@ -72,7 +73,7 @@ impl Meetings {
         named.hub == *self.registry.own()
     }
 
-    /// A meeting that is not there costs; whoever asks for too many is answered the same for those that are.
+    /// A meeting that is not there costs; whoever asks for too many is answered the same for those that are (spec: FED-11).
     fn missed<T>(&self, user: &UserAddress, found: Result<T, Refusal>) -> Result<T, Refusal> {
         if found.as_ref().is_err_and(|refusal| refusal.reason == ErrorReason::NotFound) {
             self.misses.spend(user, 1.0, Instant::now())?;
@@ -116,7 +117,7 @@ impl Meetings {
 
     async fn client(&self, hub: &Domain) -> Result<MeetingServiceClient<tonic::transport::Channel>, Refusal> {
         let channel = self.registry.context().peers.channel(hub).await?;
-        Ok(MeetingServiceClient::new(channel))
+        Ok(MeetingServiceClient::new(channel).max_decoding_message_size(limits::CONTROL_MESSAGE_BYTES))
     }
 
     async fn tree(
@@ -220,12 +221,13 @@ impl MeetingService for Meetings {
         let session = SessionNumber(request.session);
         let device = caller.device.clone();
         let order = Order { device, session, next_sequence: request.next_sequence, key_package_ref };
-        let order = WatchOrder { order, outlet };
         let handed_in = async {
             if self.is_here(&named) {
-                self.registry.hub(&named.id).await?.tell(hub::Order::Watch(order)).await
+                let meeting = self.registry.hub(&named.id).await?;
+                meeting.ask(|reply| hub::Order::Watch(WatchOrder { order, outlet, reply })).await
             } else {
-                self.registry.followed(&named.id, session).await?.tell(follower::Order::Watch(order)).await
+                let followed = self.registry.followed(&named.id, session).await?;
+                followed.ask(|reply| follower::Order::Watch(WatchOrder { order, outlet, reply })).await
             }
         };
         self.missed(caller.user(), handed_in.await)?;

@@ -2,7 +2,10 @@
 
 use std::time::Instant;
 
-use conclave_core::identity::address::{Domain, UserAddress};
+use conclave_core::{
+    identity::address::{Domain, UserAddress},
+    limits,
+};
 use conclave_proto::{
     federation::v1::{DeliverRequest, DeliverResponse, invitation_service_server::InvitationService},
     types::v1::{Bounce, SealedInvitation},
@@ -23,9 +26,9 @@ use crate::{
 };
 
 /// How many invitations one peer may bring (R18).
-const PEER: Rate = Rate { burst: 1_000.0, per_second: 5.0 };
+const PEER: Rate = Rate::per_minute(limits::PEER_INVITATION_BURST, limits::PEER_INVITATIONS_PER_MINUTE);
 /// How many invitations one user may get from one peer.
-const TARGET: Rate = Rate { burst: 50.0, per_second: 0.05 };
+const TARGET: Rate = Rate::per_minute(limits::TARGET_INVITATION_BURST, limits::TARGET_INVITATIONS_PER_MINUTE);
 
 /// Takes invitations for this server's users.
 pub struct Invitations {
@@ -48,7 +51,7 @@ impl Invitations {
             return bounced("It was malformed or too large.");
         };
         if sender.domain() != from || recipient.domain() != &self.own {
-            return Err(Refusal::WRONG_DOMAIN);
+            return Err(Refusal::WRONG_DOMAIN); // FED-10
         }
         if invitation.expires_ms < clock::now().as_ms() {
             return bounced("Its time was over.");

@@ -1,8 +1,8 @@
 //! What followers ask of the meetings that this server orders.
 
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 
-use conclave_core::{identity::address::Domain, ids::MeetingId, meeting::hub::Receipt};
+use conclave_core::{identity::address::Domain, ids::MeetingId, limits, meeting::hub::Receipt};
 use conclave_proto::{
     federation::v1::{
         ChangePolicyRequest, ChangePolicyResponse, LookUpMeetingRequest, LookUpMeetingResponse,
@@ -24,30 +24,46 @@ use crate::{
     },
 };
 
-/// How often one peer may name a meeting that is not there (C14).
-const MISSES: Rate = Rate { burst: 50.0, per_second: 1.0 };
+/// Meetings that are not there, as each peer named them (C14).
+pub type Misses = Arc<Budget<Domain>>;
+
+/// Nobody has guessed yet.
+pub fn misses() -> Misses {
+    Arc::new(Budget::new(Rate::per_minute(limits::PEER_MISS_BURST, limits::PEER_MISSES_PER_MINUTE)))
+}
+
+/// A meeting here. Whoever asks for too many that are not there is answered the same for those that are (spec: FED-11).
+pub async fn find(registry: &Registry, misses: &Misses, from: &Domain, id: &[u8]) -> Result<Handle, Refusal> {
+    misses.check(from, 1.0, Instant::now())?;
+    let found = match MeetingId::parse(id) {
+        Ok(id) => registry.hub(&id).await,
+        Err(_) => Err(Refusal::NOT_FOUND),
+    };
+    missed(misses, from, found)
+}
+
+/// What is not there, or not for this peer, counts.
+pub fn missed<T>(misses: &Misses, from: &Domain, found: Result<T, Refusal>) -> Result<T, Refusal> {
+    if found.as_ref().is_err_and(|refusal| refusal.reason == ErrorReason::NotFound) {
+        misses.spend(from, 1.0, Instant::now())?;
+    }
+    found
+}
 
 /// Answers for this server's meetings.
 pub struct Meetings {
     registry: Registry,
-    misses: Budget<Domain>,
+    misses: Misses,
 }
 
 impl Meetings {
     /// Of these meetings.
-    pub fn new(registry: Registry) -> Self {
-        Self { registry, misses: Budget::new(MISSES) }
+    pub const fn new(registry: Registry, misses: Misses) -> Self {
+        Self { registry, misses }
     }
 
-    /// A meeting here. Whoever asks for too many that are not there is answered the same for those that are.
     async fn find(&self, from: &Domain, id: &[u8]) -> Result<Handle, Refusal> {
-        let id = MeetingId::parse(id).map_err(|_| Refusal::NOT_FOUND)?;
-        self.misses.spend(from, 0.0, Instant::now())?;
-        let found = self.registry.hub(&id).await;
-        if found.as_ref().is_err_and(|refusal| refusal.reason == ErrorReason::NotFound) {
-            self.misses.spend(from, 1.0, Instant::now())?;
-        }
-        found
+        find(&self.registry, &self.misses, from, id).await
     }
 }
 

@@ -26,7 +26,10 @@ use crate::{
         watcher::Outlet,
     },
     refusal::Refusal,
-    rpc::caller,
+    rpc::{
+        caller,
+        federation::meeting::{Misses, find, missed},
+    },
 };
 
 /// Items that wait for the network, for all sessions of one stream together.
@@ -35,12 +38,13 @@ const WAITING: usize = 32;
 /// Serves logs to followers.
 pub struct Mirror {
     registry: Registry,
+    misses: Misses,
 }
 
 impl Mirror {
     /// Of these meetings.
-    pub const fn new(registry: Registry) -> Self {
-        Self { registry }
+    pub const fn new(registry: Registry, misses: Misses) -> Self {
+        Self { registry, misses }
     }
 }
 
@@ -54,7 +58,7 @@ impl MirrorService for Mirror {
     ) -> Result<Response<Self::MirrorStream>, Status> {
         let from = caller::caller(&request)?;
         let (outlet, items) = mpsc::channel(WAITING);
-        let serving = Serving { registry: self.registry.clone(), from, outlet };
+        let serving = Serving { registry: self.registry.clone(), misses: self.misses.clone(), from, outlet };
         let (tasks, shutdown) = (&self.registry.context().tasks, self.registry.context().shutdown.clone());
         let requests = request.into_inner();
         tasks.spawn(async move {
@@ -70,6 +74,7 @@ impl MirrorService for Mirror {
 
 struct Serving {
     registry: Registry,
+    misses: Misses,
     from: Domain,
     outlet: Outlet<MirrorResponse>,
 }
@@ -111,10 +116,11 @@ impl Serving {
         let meeting = MeetingId::parse(&follow.meeting_id).map_err(|_| Refusal::MALFORMED)?;
         let session = SessionNumber(follow.session);
         let (domain, outlet) = (self.from.clone(), self.outlet.clone());
-        let followed = match self.registry.hub(&meeting).await {
+        let followed = match find(&self.registry, &self.misses, &self.from, &follow.meeting_id).await {
             Ok(handle) => {
                 let next_sequence = follow.next_sequence;
-                handle.ask(|reply| Order::Follow { domain, session, next_sequence, outlet, reply }).await
+                let order = |reply| Order::Follow { domain, session, next_sequence, outlet, reply };
+                missed(&self.misses, &self.from, handle.ask(order).await)
             }
             Err(refusal) => Err(refusal),
         };
