@@ -293,6 +293,75 @@ fn dev_07_a_rejection_reaches_a_hub_that_forgot_it() {
 }
 
 #[test]
+fn dev_08_a_message_that_stands_in_the_log_twice_is_told_once() {
+    let (mut scenario, alice, bob) = two_inside();
+    let meeting = scenario.meeting.clone();
+    let mut eve = with_eve(&mut scenario);
+    let now = scenario.federation.now();
+    for text in ["eve 1", "eve 1", "eve again"] {
+        let message = types::Message {
+            message_id: vec![7; 16].into(),
+            time_ms: now.as_ms(),
+            body: Some(types::message::Body::Chat(text.into())),
+        };
+        let sealed = eve.forger.say(&message.encode_to_vec());
+        let signed = eve.sign_bytes(&meeting, FIRST, now, types::EntryKind::Message, sealed.into());
+        let handed_in = HandedIn::Submission(signed, Bytes::new());
+        scenario.federation.hand_in(DOMAINS[2], &meeting, handed_in).unwrap();
+    }
+    scenario.run_for(Duration::from_secs(5)).unwrap();
+    let messages = scenario.log().iter().filter(|entry| entry.header().kind == Kind::Message).count();
+    assert_eq!(messages, 3);
+    for who in [alice, bob] {
+        assert_eq!(scenario.federation.diary(who, &meeting).texts(), ["eve 1"]);
+    }
+}
+
+/// Alice's own commit is taken back while Bob is away: she goes back, and says again what was lost with it.
+#[test]
+fn dev_12_whoever_merged_a_void_commit_goes_back_and_loses_no_word() {
+    let (mut scenario, alice, bob) = two_inside();
+    let meeting = scenario.meeting.clone();
+    let mut eve = with_eve(&mut scenario);
+    let epoch = scenario.federation.diary(alice, &meeting).epoch().unwrap();
+    scenario.federation.cut_client(bob);
+    scenario.federation.command(alice, Command::Lock { meeting: meeting.clone(), locked: true });
+    scenario.run_for(Duration::from_millis(300)).unwrap();
+    assert!(scenario.federation.diary(alice, &meeting).epoch() > Some(epoch));
+    let chat = Command::Chat { meeting: meeting.clone(), text: "alice 1".into() };
+    scenario.federation.ask(alice, chat).unwrap();
+    let commit = scenario.log().into_iter().rfind(|entry| entry.header().kind == Kind::Commit).unwrap();
+    let confirm = types::Confirm {
+        group_id: commit.header().group.as_bytes().to_vec().into(),
+        epoch: epoch.0 + 1,
+        accepted: false,
+        confirmation_tag: Bytes::new(),
+        commit_sequence: commit.sequence().0,
+    };
+    let now = scenario.federation.now();
+    let signed = eve.sign(&meeting, FIRST, now, types::EntryKind::Confirm, &confirm);
+    let rejection = HandedIn::Submission(signed, Bytes::new());
+    scenario.federation.hand_in(DOMAINS[2], &meeting, rejection).unwrap();
+    scenario.run_for(Duration::from_secs(3)).unwrap();
+    scenario.heal();
+    scenario.run_for(Duration::from_secs(10)).unwrap();
+    let name = scenario.federation.uri(alice);
+    let codes = [alice, bob].map(|who| {
+        let diary = scenario.federation.diary(who, &meeting);
+        assert_eq!(diary.voided, std::slice::from_ref(&name));
+        assert_eq!(diary.epoch(), Some(epoch));
+        assert!(!diary.policy.as_ref().unwrap().rules().locked);
+        diary.roster.as_ref().unwrap().verification_code.clone()
+    });
+    assert_eq!(codes[0], codes[1]);
+    assert_eq!(scenario.federation.diary(bob, &meeting).texts(), ["alice 1"], "twice in the log, told once");
+    let chat = Command::Chat { meeting: meeting.clone(), text: "bob 1".into() };
+    scenario.federation.ask(bob, chat).unwrap();
+    scenario.run_for(Duration::from_secs(2)).unwrap();
+    assert!(scenario.federation.diary(alice, &meeting).texts().contains(&"bob 1"));
+}
+
+#[test]
 fn dev_10_the_nearest_member_after_the_committer_speaks_and_the_next_one_if_it_does_not() {
     let (mut scenario, alice, bob) = two_inside();
     let (carol, dave, meeting) = (scenario.people[2], scenario.people[3], scenario.meeting.clone());

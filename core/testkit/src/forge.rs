@@ -165,6 +165,13 @@ impl Forger {
         self.build(acts, annotations, None)
     }
 
+    /// An application message, as MLSMessage.
+    pub fn say(&mut self, plaintext: &[u8]) -> Vec<u8> {
+        let signer = Key::of(&self.identity);
+        let group = self.group.as_mut().expect("a member");
+        bytes(&group.create_message(&self.provider, &signer, plaintext).expect("a message"))
+    }
+
     /// A commit that gives the forger's leaf another identity: another device, or somebody else's key.
     pub fn take_over(&mut self, identity: &Identity, annotations: Vec<u8>) -> Vec<u8> {
         self.build(Vec::new(), annotations, Some(identity)).0

@@ -136,7 +136,9 @@ impl Device {
         }
         let first = Sequence(void.commit_sequence);
         inside.rejected.take_if(|rejected| rejected.falls_with(first));
-        if let Some(before) = inside.unconfirmed.voided(first) {
+        let before = inside.unconfirmed.voided(first);
+        let went_back = before.is_some();
+        if let Some(before) = before {
             inside.give_way()?;
             inside.member.restore(&before.group)?;
             inside.view.go_back(before.view);
@@ -144,6 +146,9 @@ impl Device {
         inside.view.bar(barred.clone());
         inside.outgoing.voided(crate::ids::Epoch(void.standing_epoch));
         self.tell(meeting, CallEvent::Voided { by: barred });
+        if went_back {
+            self.tell_policy(meeting);
+        }
         self.tell_group(now, meeting, Vec::new());
         Ok(())
     }
