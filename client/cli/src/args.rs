@@ -189,6 +189,12 @@ pub struct Join {
     /// Chat only: neither send nor receive sound and pictures
     #[arg(long)]
     pub no_media: bool,
+    /// Come without an account, under this name, as a guest of the link's server
+    #[arg(long, value_name = "NAME")]
+    pub guest: Option<String>,
+    /// As a guest: PEM file with the certificates to trust for that server, in place of the system's
+    #[arg(long, value_name = "FILE", env = "CONCLAVE_CA", requires = "guest")]
+    pub ca: Option<PathBuf>,
 }
 
 /// What can be done with waiting people.

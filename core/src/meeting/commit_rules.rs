@@ -56,8 +56,8 @@ pub enum Error {
     /// Somebody banned stays.
     #[error("a commit that bans somebody must remove all of their devices")]
     BannedStays,
-    /// Somebody who came by the link is banned, but the link stays.
-    #[error("banning somebody who came by the link must change or disable the link")]
+    /// Somebody is banned who could come back by the link, but the link stays.
+    #[error("banning somebody who can come back by the link must change or disable the link")]
     LinkStays,
     /// The committer's leaf gets another key.
     #[error("a device's key stays the same while it is a member")]
@@ -276,7 +276,7 @@ fn check_policy(
     Ok(Some(statement))
 }
 
-/// Nobody banned stays, and the link by which they came does not stay either (spec: MTG-29).
+/// Nobody banned stays, and neither does the link by which they came, or by which they could come back as a guest (spec: MTG-29).
 fn check_bans(view: &impl RulesView, contents: &CommitContents, statement: &Statement) -> Result<(), Error> {
     let (old, new): (&Arc<Policy>, &Arc<Policy>) = (view.policy_chain().tip(), statement.policy());
     let banned: BTreeSet<UserAddress> = newly_banned(old, new);
@@ -292,6 +292,9 @@ fn check_bans(view: &impl RulesView, contents: &CommitContents, statement: &Stat
         if link_stays && (by_link || device.user().kind() == UserKind::Guest) {
             return Err(Error::LinkStays);
         }
+    }
+    if link_stays && !banned.is_empty() && new.rules().guests_allowed {
+        return Err(Error::LinkStays);
     }
     Ok(())
 }

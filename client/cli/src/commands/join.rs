@@ -8,17 +8,17 @@ use conclave_core::device::{
     event::Event,
 };
 
-use super::{device, door, readable};
+use super::{door, readable};
 use crate::{
     args::Join,
     call::{self, Options},
+    driver::Driver,
     media::{ivf, ogg},
     present,
-    profile::Profile,
     screen::Screen,
 };
 
-pub(super) async fn run(profile: Profile, join: Join, screen: Screen) -> anyhow::Result<bool> {
+pub(super) async fn run(mut driver: Driver, join: Join, screen: Screen) -> anyhow::Result<bool> {
     // Files are looked at before anybody is disturbed.
     let mut clips = Vec::new();
     if let Some(path) = &join.send_audio {
@@ -27,7 +27,6 @@ pub(super) async fn run(profile: Profile, join: Join, screen: Screen) -> anyhow:
     if let Some(path) = &join.send_video {
         clips.push(ivf::read(path).with_context(|| readable(path, "pictures"))?);
     }
-    let mut driver = device(profile)?;
     let options = Options {
         door: door(&mut driver, &join.meeting, &screen).await?,
         clips,

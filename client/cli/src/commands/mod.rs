@@ -1,6 +1,7 @@
 //! The commands, one file for each group of them.
 
 mod account;
+mod guest;
 mod join;
 mod meeting;
 mod remote;
@@ -36,19 +37,23 @@ pub async fn run(cli: Cli) -> bool {
 
 async fn dispatch(cli: Cli, screen: Screen) -> anyhow::Result<bool> {
     let home = profile::home();
-    if let Command::SignIn(sign_in) = cli.command {
-        return account::sign_in(&home, sign_in, screen).await;
-    }
+    let command = match cli.command {
+        Command::SignIn(sign_in) => return account::sign_in(&home, sign_in, screen).await,
+        Command::Join(join) if join.guest.is_some() => {
+            return Box::pin(guest::join(&home, join, screen)).await;
+        }
+        command => command,
+    };
     let profile = Profile::open(&home, cli.account)?;
-    match cli.command {
+    match command {
         Command::SignIn(_) => Ok(false),
         Command::SignOut { everywhere } => account::sign_out(profile, everywhere, screen).await,
         Command::Devices { command } => account::devices(profile, command, screen).await,
         Command::Meeting { command } => meeting::run(profile, command, screen).await,
         Command::Invitations { follow } => meeting::invitations(profile, follow, screen).await,
-        Command::Join(join) => join::run(profile, join, screen).await,
+        Command::Join(join) => Box::pin(join::run(device(profile)?, join, screen)).await,
         Command::Lobby { .. } | Command::Remove { .. } | Command::Lock { .. } => {
-            remote::run(&profile, cli.command, screen).await
+            remote::run(&profile, command, screen).await
         }
     }
 }

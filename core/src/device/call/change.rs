@@ -165,7 +165,7 @@ impl Device {
                 rules.banned.insert(address.clone());
                 rules.hosts.remove(address);
                 rules.co_hosts.remove(address);
-                if rules.link_key.is_some() && inside.may_have_link(address) {
+                if rules.link_key.is_some() && (rules.guests_allowed || inside.may_have_link(address)) {
                     rules.link_key = Some(fresh.link_key().public());
                     link_secret = Some(fresh);
                 }

@@ -27,7 +27,7 @@ pub(super) fn run(scene: &mut Scene, gathered: &mut Gathered) -> Result<()> {
     let folder = scene.sub("removal")?;
     let (kept, heard) = (folder.join("bob.secrets"), folder.join("bob.frames"));
     let speech = scene.programs.media.join("speech.ogg").display().to_string();
-    let created = scene.meeting_with_bob("Removal", &[])?;
+    let created = scene.meeting_with_bob("Removal", &["--guests"])?;
     scene.alice.invite(&created.meeting, &scene.mallory.address)?;
     let mut alice = scene.alice.join(&created.meeting, &entry(&["--send-audio", &speech]))?;
     alice.entered()?;
@@ -40,6 +40,10 @@ pub(super) fn run(scene: &mut Scene, gathered: &mut Gathered) -> Result<()> {
     mallory.entered()?;
     first_frame(&bob, &scene.alice.address, "audio")?;
     first_frame(&mallory, &scene.alice.address, "audio")?;
+
+    let guest = scene.bob.as_guest(&created.link, "Vera", &scene.north.certificate())?;
+    let came = guest.iter().any(|event| event["event"] == "joined");
+    gathered.is("guest.control", "control: before, somebody comes by the link as a guest", came);
 
     let recording = taps.join("south/relay.bin");
     alice.order(json!({ "cmd": "remove", "address": scene.bob.address }))?.map_err(anyhow::Error::msg)?;
@@ -83,6 +87,17 @@ pub(super) fn run(scene: &mut Scene, gathered: &mut Gathered) -> Result<()> {
         let stays_out =
             again.ended(PATIENCE)? == Some(false) && !again.names_from(0).iter().any(|name| name == "joined");
         gathered.is(&format!("back.{id}"), format!("bob comes back {what}: {over}"), stays_out);
+    }
+    for (id, door) in [("north", &created.link), ("south", &link)] {
+        let home = if id == "north" { &scene.north } else { &scene.south };
+        let said = scene.bob.as_guest(door, "Bob again", &home.certificate())?;
+        let stays_out = said.iter().any(|event| event["event"] == "error")
+            && !said.iter().any(|event| event["event"] == "joined");
+        gathered.is(
+            &format!("back.guest.{id}"),
+            format!("bob comes back as a guest of {id}: refused"),
+            stays_out,
+        );
     }
     let seen = alice.last("roster").map(|roster| roster.to_string()).unwrap_or_default();
     gathered.is("roster", "no roster shows bob again", !seen.contains(&scene.bob.address));
