@@ -218,7 +218,10 @@ fn mtg_29_banning_somebody_takes_all_their_devices_and_the_link_out() {
     let error = world.change_by_commit(ALICE, ALICE, vec![], ban).unwrap_err();
     assert_eq!(error.to_string(), "a commit that bans somebody must remove all of their devices");
     let error = world.change_by_commit(ALICE, ALICE, vec![leaf], ban).unwrap_err();
-    assert_eq!(error.to_string(), "banning somebody who can come back by the link must change or disable the link");
+    assert_eq!(
+        error.to_string(),
+        "banning somebody who can come back by the link must change or disable the link"
+    );
 }
 
 /// An invitation carries the link: whoever came by its token could come back as a guest.
@@ -228,7 +231,10 @@ fn mtg_29_where_guests_come_by_link_every_ban_takes_it_out() {
     let absent = UserAddress::parse("zoe@south.example").unwrap();
     let ban = |rules: &mut Rules| _ = rules.banned.insert(absent.clone());
     let error = world.change_by_commit(ALICE, ALICE, vec![], ban).unwrap_err();
-    assert_eq!(error.to_string(), "banning somebody who can come back by the link must change or disable the link");
+    assert_eq!(
+        error.to_string(),
+        "banning somebody who can come back by the link must change or disable the link"
+    );
     let ban_without_guests = |rules: &mut Rules| {
         rules.banned.insert(absent.clone());
         rules.guests_allowed = false;
