@@ -102,6 +102,8 @@ pub const KEY_PACKAGE_BYTES: usize = 16 * 1024;
 pub const GROUP_INFO_BYTES: usize = 64 * 1024;
 /// Largest commit, bytes: 32 post-quantum Adds and a fresh path among 1,000 members fit.
 pub const HANDSHAKE_BYTES: usize = 2 * 1024 * 1024;
+/// Largest annotations of a commit, bytes: Removes of 1,000 members, 32 Adds and a policy fit.
+pub const ANNOTATIONS_BYTES: usize = 128 * 1024;
 /// Largest Welcome, bytes; it never holds the ratchet tree.
 pub const WELCOME_BYTES: usize = 256 * 1024;
 /// Largest ratchet tree, bytes.

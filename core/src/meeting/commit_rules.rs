@@ -149,6 +149,10 @@ fn check_committer(view: &impl RulesView, contents: &CommitContents) -> Result<M
 }
 
 fn read_annotations(contents: &CommitContents) -> Result<wire::CommitAnnotations, Error> {
+    // Empty elements are two bytes on the wire and fifty in memory: bounded before they are decoded (R11).
+    if contents.annotations.len() > limits::ANNOTATIONS_BYTES {
+        return Err(Error::Annotations("they are too large"));
+    }
     let annotations = wire::CommitAnnotations::decode(contents.annotations.as_slice())
         .map_err(|_| Error::Annotations("they cannot be decoded"))?;
     if annotations.adds.len() != contents.adds.len() {

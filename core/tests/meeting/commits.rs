@@ -166,6 +166,15 @@ fn mtg_31_a_session_is_founded_under_its_policy_by_who_may_enter() {
 }
 
 #[test]
+fn r11_a_commit_with_a_mountain_of_empty_annotations_is_refused_before_it_is_decoded() {
+    let mut world = World::running();
+    let empty = (conclave_core::ids::LeafIndex(0), Sequence(0));
+    let annotations = Annotations { removes: vec![empty; 70_000], ..Annotations::default() };
+    let error = forbidden(&mut world, BOB, CommitPlan::default(), &annotations);
+    assert!(error.to_string().contains("too large"), "{error}");
+}
+
+#[test]
 fn r2_no_domain_ends_a_meeting_or_changes_its_policy() {
     let mut world = World::running();
     let policy = world.next_policy(|rules| rules.ended = true);
