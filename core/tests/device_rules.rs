@@ -354,6 +354,8 @@ fn dev_12_whoever_merged_a_void_commit_goes_back_and_loses_no_word() {
         diary.roster.as_ref().unwrap().verification_code.clone()
     });
     assert_eq!(codes[0], codes[1]);
+    let messages = scenario.log().iter().filter(|entry| entry.header().kind == Kind::Message).count();
+    assert_eq!(messages, 2, "said again where everybody can read it");
     assert_eq!(scenario.federation.diary(bob, &meeting).texts(), ["alice 1"], "twice in the log, told once");
     let chat = Command::Chat { meeting: meeting.clone(), text: "bob 1".into() };
     scenario.federation.ask(bob, chat).unwrap();

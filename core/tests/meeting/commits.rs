@@ -37,6 +37,16 @@ fn mtg_24_c7_a_ghost_is_refused() {
     let adds = vec![ghost.key_package().to_vec()];
     let plan = CommitPlan { adds: adds.clone(), ..CommitPlan::default() };
     forbidden(&mut world, BOB, plan.clone(), &Annotations::default());
+    // It names a Join that there is not, or one that was answered.
+    let joins = world.entries.iter().filter(|entry| entry.header().kind == Kind::Join);
+    let answered = joins.last().unwrap().sequence();
+    for join in [answered, Sequence(9_999)] {
+        let named =
+            Annotations { adds: vec![(join, ghost.key_package_ref(), None)], ..Annotations::default() };
+        let error = forbidden(&mut world, BOB, plan.clone(), &named);
+        let none = commit_rules::Error::Add("there is no such Join, or it was answered");
+        assert_eq!(error, Error::Commit(none));
+    }
     // It names a Join of somebody else.
     let link = world.link_evidence(MALLORY);
     let join = world.join(MALLORY, link).unwrap().sequence;
