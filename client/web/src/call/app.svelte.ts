@@ -1,0 +1,187 @@
+// The page as a whole: which place it shows, who is signed in, which call runs.
+
+import { CommandError, Driver } from '../core/driver';
+import type { CoreEvent, DeviceInfo, Invitation, Meeting } from '../core/events';
+import { meetingAddress } from '../core/wasm';
+import * as capture from '../media/capture';
+import { Call } from './call.svelte';
+import { meetingOf } from './links';
+
+export type Place =
+  | { at: 'starting' }
+  | { at: 'failed'; reason: string }
+  | { at: 'other-tab' }
+  | { at: 'sign-in' }
+  | { at: 'start' }
+  | { at: 'bad-link'; reason: string }
+  | { at: 'before'; link: string; address: string }
+  | { at: 'call'; link: string; call: Call };
+
+/** Remembers over a reload of this tab that a call was on. */
+const IN_CALL = 'conclave.in-call';
+
+export class App {
+  place = $state.raw<Place>({ at: 'starting' });
+  device = $state<string | undefined>(undefined);
+  meetings = $state.raw<Meeting[] | undefined>(undefined);
+  devices = $state.raw<DeviceInfo[]>([]);
+  invitations = $state<Invitation[]>([]);
+  domain = $state('');
+  private started: Driver | undefined;
+
+  /** The person's address, as in alice@north.example. */
+  get address(): string {
+    const parts = /^conclave:\/\/([^/]+)\/[^/]+\/([^/]+)\//u.exec(this.device ?? '');
+    return parts === null ? '' : `${decodeURIComponent(parts[2] ?? '')}@${parts[1] ?? ''}`;
+  }
+
+  get driver(): Driver {
+    if (this.started === undefined) throw new Error('not started');
+    return this.started;
+  }
+
+  async start(): Promise<void> {
+    try {
+      this.started = await Driver.start();
+    } catch (error) {
+      this.place = { at: 'failed', reason: error instanceof Error ? error.message : String(error) };
+      return;
+    }
+    this.domain = this.started.domain;
+    this.started.listen((event) => this.take(event));
+    this.device = this.started.device();
+    window.addEventListener('popstate', () => this.show());
+    if (this.device !== undefined) this.signedIn();
+    this.show(true);
+  }
+
+  async signIn(user: string, password: string): Promise<void> {
+    const done = await this.driver.command({ type: 'sign_in', user, password, label: browserName() });
+    if (done.type === 'signed_in') this.device = done.device;
+    this.signedIn();
+    this.show();
+  }
+
+  /** Somebody without an account here comes to this one meeting under the name that they give. */
+  async comeAsGuest(name: string): Promise<void> {
+    const link = meetingOf(location, this.domain) ?? '';
+    const done = await this.driver.command({ type: 'sign_in_guest', link, name });
+    if (done.type === 'signed_in') this.device = done.device;
+    this.show();
+  }
+
+  async signOut(everywhere: boolean): Promise<void> {
+    await this.driver.command({ type: 'sign_out', device: null, everywhere });
+    this.device = undefined;
+    this.meetings = undefined;
+    this.go('/');
+  }
+
+  async loadMeetings(): Promise<void> {
+    try {
+      const done = await this.driver.command({ type: 'meetings' });
+      if (done.type === 'meetings') this.meetings = done.meetings;
+    } catch (error) {
+      this.meetings ??= [];
+      if (error instanceof CommandError && error.reason === 'not_signed_in') this.place = { at: 'sign-in' };
+    }
+  }
+
+  async loadDevices(): Promise<void> {
+    const done = await this.driver.command({ type: 'devices' });
+    if (done.type === 'devices') this.devices = done.devices;
+  }
+
+  async meetNow(title: string, lobby: boolean, guests: boolean): Promise<void> {
+    const done = await this.driver.command({ type: 'create', title, starts_ms: 0, lobby, link: true, guests });
+    if (done.type !== 'created') return;
+    const link = done.link ?? done.meeting;
+    const at = link.indexOf('/m/');
+    this.go(at < 0 ? `/m/${done.meeting}` : link.slice(at));
+  }
+
+  /** Shows another place of the page. */
+  go(path: string): void {
+    history.pushState(null, '', path);
+    this.show();
+  }
+
+  join(choices: capture.Choices, tracks: { camera: MediaStreamTrack | undefined; microphone: MediaStreamTrack | undefined }): void {
+    if (this.place.at !== 'before') return;
+    const { link, address } = this.place;
+    keepInCall(true);
+    this.place = { at: 'call', link, call: new Call(this.driver, link, address, choices, tracks) };
+  }
+
+  /** Back to the door of the meeting that was left. */
+  rejoin(): void {
+    keepInCall(false);
+    this.show();
+  }
+
+  private signedIn(): void {
+    // Rings for as long as the page is open.
+    this.driver.command({ type: 'receive' }).catch(() => undefined);
+  }
+
+  private show(fresh = false): void {
+    if (this.place.at === 'call') this.place.call.leave();
+    if (this.device === undefined) {
+      this.place = { at: 'sign-in' };
+      return;
+    }
+    const link = meetingOf(location, this.domain);
+    if (link === undefined) {
+      keepInCall(false);
+      this.place = { at: 'start' };
+      return;
+    }
+    try {
+      this.place = { at: 'before', link, address: meetingAddress(link) };
+    } catch (error) {
+      this.place = { at: 'bad-link', reason: error instanceof Error ? error.message : '' };
+      return;
+    }
+    if (fresh && wasInCall()) void this.joinAgain();
+  }
+
+  /** The tab was loaded anew in mid-call: back in with the choices of before. */
+  private async joinAgain(): Promise<void> {
+    const choices = capture.remembered();
+    const camera = choices.cameraOn ? await capture.camera(choices).catch(() => undefined) : undefined;
+    const microphone = choices.microphoneOn ? await capture.microphone(choices).catch(() => undefined) : undefined;
+    this.join(choices, { camera, microphone });
+  }
+
+  private take(event: CoreEvent): void {
+    if (event.type === 'invited') {
+      this.invitations = [...this.invitations.filter((one) => one.meeting !== event.meeting), event];
+    } else if (event.type === 'call' && event.event.type === 'over') {
+      keepInCall(false);
+    }
+  }
+}
+
+function keepInCall(is: boolean): void {
+  try {
+    if (is) sessionStorage.setItem(IN_CALL, location.pathname);
+    else sessionStorage.removeItem(IN_CALL);
+  } catch {
+    // Without it, a reload shows the door.
+  }
+}
+
+function wasInCall(): boolean {
+  try {
+    return sessionStorage.getItem(IN_CALL) === location.pathname;
+  } catch {
+    return false;
+  }
+}
+
+/** What the person will find this device as in the list. */
+function browserName(): string {
+  const found = /(Firefox|Edg|Chrome|Safari)\/\d+/u.exec(navigator.userAgent)?.[1] ?? 'Browser';
+  const system = /(Windows|Android|Linux|iPhone|iPad|Mac OS X)/u.exec(navigator.userAgent)?.[1] ?? '';
+  return [found === 'Edg' ? 'Edge' : found, system].filter((part) => part !== '').join(', ');
+}

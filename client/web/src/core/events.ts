@@ -1,0 +1,118 @@
+// What the device tells, as core writes it (client/wasm/src/view.rs), and what it is asked (client/wasm/src/command.rs).
+
+/** `ID@HUB`. */
+export type MeetingAddress = string;
+/** `conclave://DOMAIN/u/USER/d/DEVICE`. */
+export type DeviceUri = string;
+
+export type TrackKind = 'audio' | 'video' | 'screen';
+
+export interface Track {
+  number: number;
+  kind: TrackKind;
+  layers: number;
+}
+
+export type Command =
+  | { type: 'sign_in'; user: string; password: string; label: string }
+  | { type: 'sign_in_guest'; link: string; name: string }
+  | { type: 'sign_out'; device: string | null; everywhere: boolean }
+  | { type: 'devices' }
+  | { type: 'create'; title: string; starts_ms: number; lobby: boolean; link: boolean; guests: boolean }
+  | { type: 'meetings' }
+  | { type: 'invite'; meeting: MeetingAddress; addresses: string[] }
+  | { type: 'receive' }
+  | { type: 'join'; meeting: string }
+  | { type: 'leave'; meeting: MeetingAddress }
+  | { type: 'chat'; meeting: MeetingAddress; text: string }
+  | { type: 'admit'; meeting: MeetingAddress; device: DeviceUri; admitted: boolean }
+  | { type: 'remove'; meeting: MeetingAddress; address: string }
+  | { type: 'lock'; meeting: MeetingAddress; locked: boolean }
+  | { type: 'lobby'; meeting: MeetingAddress; on: boolean }
+  | { type: 'end'; meeting: MeetingAddress }
+  | { type: 'publish'; meeting: MeetingAddress; tracks: Track[] };
+
+export interface Meeting {
+  meeting: MeetingAddress;
+  title: string | null;
+  present: number;
+  ended: boolean;
+  link: string | null;
+}
+
+export interface DeviceInfo {
+  device: DeviceUri;
+  label: string;
+  signed_in_ms: number;
+  last_seen_ms: number;
+  this_device: boolean;
+}
+
+export type Done =
+  | { type: 'plain' }
+  | { type: 'signed_in'; device: DeviceUri; address: string }
+  | { type: 'signed_out'; ended: number }
+  | { type: 'devices'; devices: DeviceInfo[] }
+  | { type: 'created'; meeting: MeetingAddress; link: string | null }
+  | { type: 'meetings'; meetings: Meeting[] }
+  | { type: 'invited'; devices: number; unreachable: string[] };
+
+export interface CoreError {
+  reason: string;
+  message: string;
+}
+
+export interface Invitation {
+  type: 'invited';
+  meeting: MeetingAddress;
+  inviter: string;
+  title: string;
+  starts_ms: number;
+  link: string;
+  expires_ms: number;
+}
+
+export type Role = 'guest' | 'participant' | 'co-host' | 'host';
+
+export interface Member {
+  device: DeviceUri;
+  address: string;
+  organisation: string;
+  name: string;
+  role: Role;
+  verification: 'certified' | 'expired';
+  self: boolean;
+}
+
+export type OverReason = 'left' | 'removed' | 'denied' | 'ended' | 'refused';
+
+export type CallEvent =
+  | { type: 'standing'; state: 'asked' | 'waiting' }
+  | { type: 'entered'; session: number; suite: 'hybrid' | 'classical' }
+  | { type: 'roster'; epoch: number; code: string; members: Member[] }
+  | { type: 'waiting'; device: DeviceUri; address: string }
+  | { type: 'waiting_ended'; device: DeviceUri }
+  | { type: 'chat'; device: DeviceUri; address: string; text: string; id: string; time_ms: number }
+  | { type: 'policy'; hosts: string[]; lobby: boolean; locked: boolean; ended: boolean; link: boolean }
+  | { type: 'tracks'; device: DeviceUri; tracks: { number: number; kind: TrackKind }[] }
+  | { type: 'keys'; epoch: number }
+  | { type: 'refused_attempt'; domain: string; times: number }
+  | { type: 'voided'; address: string }
+  | { type: 'connection'; connected: boolean }
+  | { type: 'alarm'; message: string }
+  | { type: 'over'; reason: OverReason; message: string };
+
+export type CoreEvent =
+  | { type: 'done'; request: number; done: Done | null; error: CoreError | null }
+  | Invitation
+  | { type: 'bounced'; recipient: string; reason: string }
+  | { type: 'call'; meeting: MeetingAddress; event: CallEvent };
+
+/** What core asks the page to do (client/wasm/src/effect.rs). */
+export type Effect =
+  | { kind: 'call'; call: number; path: string; body: Uint8Array }
+  | { kind: 'open'; stream: number; path: string; body: Uint8Array }
+  | { kind: 'close'; stream: number }
+  | { kind: 'token'; token: string | undefined }
+  | { kind: 'store'; place: string; sealed?: Uint8Array }
+  | { kind: 'event'; event: string; sealed?: Uint8Array };

@@ -1,0 +1,93 @@
+// Camera, microphone, speaker: what there is, what was chosen, what is captured.
+
+export interface Choices {
+  camera: string | undefined;
+  microphone: string | undefined;
+  speaker: string | undefined;
+  cameraOn: boolean;
+  microphoneOn: boolean;
+  width: number;
+  height: number;
+  frameRate: number;
+}
+
+export interface Devices {
+  cameras: MediaDeviceInfo[];
+  microphones: MediaDeviceInfo[];
+  speakers: MediaDeviceInfo[];
+}
+
+/** Why nothing is captured. */
+export type Denied = 'denied' | 'missing' | 'busy';
+
+const PLACE = 'conclave.choices';
+const DEFAULTS: Choices = {
+  camera: undefined,
+  microphone: undefined,
+  speaker: undefined,
+  cameraOn: true,
+  microphoneOn: true,
+  width: 640,
+  height: 360,
+  frameRate: 24,
+};
+
+/** The choices of last time. */
+export function remembered(): Choices {
+  try {
+    return { ...DEFAULTS, ...(JSON.parse(localStorage.getItem(PLACE) ?? '{}') as Partial<Choices>) };
+  } catch {
+    return { ...DEFAULTS };
+  }
+}
+
+export function remember(choices: Choices): void {
+  try {
+    localStorage.setItem(PLACE, JSON.stringify(choices));
+  } catch {
+    // A full disk costs the choices, not the call.
+  }
+}
+
+export function camera(choices: Choices): Promise<MediaStreamTrack> {
+  const { width, height, frameRate } = choices;
+  const size = { width: { ideal: width }, height: { ideal: height }, frameRate: { ideal: frameRate, max: 30 } };
+  return first({ video: { ...size, ...chosen(choices.camera) } });
+}
+
+export function microphone(choices: Choices): Promise<MediaStreamTrack> {
+  const cleaned = { echoCancellation: true, noiseSuppression: true, autoGainControl: true };
+  return first({ audio: { ...cleaned, ...chosen(choices.microphone) } });
+}
+
+export async function screen(): Promise<MediaStreamTrack | undefined> {
+  try {
+    const stream = await navigator.mediaDevices.getDisplayMedia({ video: { frameRate: { ideal: 15, max: 30 } }, audio: false });
+    return stream.getVideoTracks()[0];
+  } catch {
+    return undefined; // The person thought better of it.
+  }
+}
+
+export async function devices(): Promise<Devices> {
+  const all = await navigator.mediaDevices.enumerateDevices();
+  const of = (kind: MediaDeviceKind) => all.filter((device) => device.kind === kind && device.deviceId !== '');
+  return { cameras: of('videoinput'), microphones: of('audioinput'), speakers: of('audiooutput') };
+}
+
+export function deniedBy(error: unknown): Denied {
+  const name = error instanceof DOMException ? error.name : '';
+  if (name === 'NotAllowedError' || name === 'SecurityError') return 'denied';
+  return name === 'NotReadableError' || name === 'AbortError' ? 'busy' : 'missing';
+}
+
+async function first(constraints: MediaStreamConstraints): Promise<MediaStreamTrack> {
+  const stream = await navigator.mediaDevices.getUserMedia(constraints);
+  const track = stream.getTracks()[0];
+  if (track === undefined) throw new DOMException('nothing was captured', 'NotFoundError');
+  return track;
+}
+
+function chosen(id: string | undefined): MediaTrackConstraints {
+  return id === undefined ? {} : { deviceId: { ideal: id } };
+}

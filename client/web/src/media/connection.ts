@@ -1,0 +1,212 @@
+// One peer connection to the own server's SFU. Every sender and receiver goes through the frame worker, or there is no connection.
+
+import type { TrackKind } from '../core/events';
+import type { Api } from '../core/grpc_web';
+import { MediaCalls } from '../core/media_service';
+import type { Published, Slot, Wish } from '../core/media_service';
+import type { Place } from './messages';
+
+const AUDIO_SLOTS = 6;
+const VIDEO_SLOTS = 9;
+/** No connection after so long is none. */
+const CONNECT_WITHIN_MS = 8_000;
+const KINDS: TrackKind[] = ['audio', 'video', 'screen'];
+
+/** A receiving place: its name here, and what it plays. */
+export interface Receiver {
+  slot: string;
+  audio: boolean;
+  track: MediaStreamTrack;
+}
+
+export interface Wanted {
+  meeting: string;
+  session: number;
+  numbers: Record<TrackKind, number>;
+}
+
+/** How well packets come, of one receiving place. */
+export interface Quality {
+  slot: string;
+  audioLevel: number;
+  lost: number;
+  received: number;
+  framesDecoded: number;
+  freezes: number;
+  energy: number;
+}
+
+/** This browser cannot seal frames, so it cannot take part. */
+export function canSealFrames(): boolean {
+  return 'RTCRtpScriptTransform' in globalThis && 'RTCPeerConnection' in globalThis;
+}
+
+export class Connection {
+  readonly receivers: Receiver[];
+  private readonly abort = new AbortController();
+  private calls: MediaCalls | undefined;
+  private readonly senders: Map<TrackKind, RTCRtpTransceiver>;
+  private readonly slots: Map<string, RTCRtpTransceiver>;
+  private active = new Set<TrackKind>(['audio', 'video']);
+  private wishes: Wish[] = [];
+
+  private constructor(
+    private readonly peer: RTCPeerConnection,
+    private readonly wanted: Wanted,
+    worker: Worker,
+  ) {
+    this.senders = new Map(KINDS.map((kind) => [kind, outgoing(peer, worker, kind)]));
+    const names = (prefix: string, count: number) => Array.from({ length: count }, (_, at) => `${prefix}${at}`);
+    const audio = names('audio', AUDIO_SLOTS).map((slot): [string, RTCRtpTransceiver] => [slot, incoming(peer, worker, slot, true)]);
+    const video = names('video', VIDEO_SLOTS).map((slot): [string, RTCRtpTransceiver] => [slot, incoming(peer, worker, slot, false)]);
+    this.slots = new Map([...audio, ...video]);
+    this.receivers = [...this.slots].map(([slot, { receiver }]) => ({ slot, audio: slot.startsWith('audio'), track: receiver.track }));
+  }
+
+  /** Offers, waits for the answer, and gives what the slots carry to `slots` as it changes; `lost` is told once. */
+  static async open(
+    api: Api,
+    worker: Worker,
+    wanted: Wanted,
+    slots: (slots: Slot[]) => void,
+    lost: (reason: string) => void,
+  ): Promise<Connection> {
+    const peer = new RTCPeerConnection({ iceServers: [], bundlePolicy: 'max-bundle', rtcpMuxPolicy: 'require' });
+    const connection = new Connection(peer, wanted, worker);
+    try {
+      await peer.setLocalDescription(await peer.createOffer());
+      const offer = peer.localDescription?.sdp ?? '';
+      const calls = await MediaCalls.open(api, wanted.meeting, wanted.session, offer, connection.published());
+      connection.calls = calls;
+      await peer.setRemoteDescription({ type: 'answer', sdp: calls.answer });
+      await connection.connected();
+      void connection.follow(calls, slots, lost);
+      peer.onconnectionstatechange = () => {
+        if (peer.connectionState === 'failed') connection.lose(lost, 'the media connection was lost');
+      };
+      return connection;
+    } catch (error) {
+      connection.close();
+      throw error;
+    }
+  }
+
+  /** Sends this track as this kind from now on; none: nothing. */
+  async send(kind: TrackKind, track: MediaStreamTrack | null): Promise<void> {
+    const sender = this.senders.get(kind)?.sender;
+    await sender?.replaceTrack(track);
+    const isActive = kind !== 'screen' || track !== null;
+    if (isActive === this.active.has(kind)) return;
+    if (isActive) this.active.add(kind);
+    else this.active.delete(kind);
+    await this.calls?.update(this.published(), this.wishes);
+  }
+
+  /** Says what is wanted, most wanted first. */
+  async wish(wishes: Wish[]): Promise<void> {
+    this.wishes = wishes;
+    await this.calls?.update(this.published(), wishes);
+  }
+
+  /** The receiving place's name of an m-section. */
+  slotOf(mid: string): string | undefined {
+    return [...this.slots].find(([, transceiver]) => transceiver.mid === mid)?.[0];
+  }
+
+  /** How well each receiving place does. */
+  async quality(): Promise<Quality[]> {
+    const report = await this.peer.getStats();
+    const found: Quality[] = [];
+    report.forEach((stats: RTCInboundRtpStreamStats) => {
+      if (stats.type !== 'inbound-rtp' || stats.mid === undefined) return;
+      const slot = this.slotOf(stats.mid);
+      if (slot === undefined) return;
+      found.push({
+        slot,
+        audioLevel: stats.audioLevel ?? 0,
+        lost: stats.packetsLost ?? 0,
+        received: stats.packetsReceived ?? 0,
+        framesDecoded: stats.framesDecoded ?? 0,
+        freezes: stats.freezeCount ?? 0,
+        energy: stats.totalAudioEnergy ?? 0,
+      });
+    });
+    return found;
+  }
+
+  close(): void {
+    this.abort.abort();
+    this.peer.onconnectionstatechange = null;
+    this.peer.close();
+    void this.calls?.close().catch(() => undefined);
+    this.calls = undefined;
+  }
+
+  private lose(lost: (reason: string) => void, reason: string): void {
+    if (this.abort.signal.aborted) return;
+    this.close();
+    lost(reason);
+  }
+
+  private async follow(calls: MediaCalls, slots: (slots: Slot[]) => void, lost: (reason: string) => void): Promise<void> {
+    try {
+      for await (const signal of calls.signals(this.abort.signal)) {
+        if ('ended' in signal) return this.lose(lost, signal.ended);
+        slots(signal.slots);
+      }
+      this.lose(lost, 'the server ended the media connection');
+    } catch (error) {
+      this.lose(lost, error instanceof Error ? error.message : 'the media connection was lost');
+    }
+  }
+
+  private published(): Published[] {
+    return [...this.senders].flatMap(([kind, { mid }]) =>
+      mid !== null && this.active.has(kind) ? [{ mid, track: { number: this.wanted.numbers[kind], kind, layers: 1 } }] : [],
+    );
+  }
+
+  private connected(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const failed = () => reject(new Error('the server cannot be reached for sound and pictures'));
+      const timer = setTimeout(failed, CONNECT_WITHIN_MS);
+      const look = () => {
+        const state = this.peer.connectionState;
+        if (state !== 'connected' && state !== 'failed') return;
+        clearTimeout(timer);
+        if (state === 'connected') resolve();
+        else failed();
+      };
+      this.peer.onconnectionstatechange = look;
+      look();
+    });
+  }
+}
+
+function outgoing(peer: RTCPeerConnection, worker: Worker, kind: TrackKind): RTCRtpTransceiver {
+  const medium = kind === 'audio' ? 'audio' : 'video';
+  const maxBitrate = kind === 'audio' ? 32_000 : kind === 'video' ? 700_000 : 1_200_000;
+  const transceiver = peer.addTransceiver(medium, { direction: 'sendonly', sendEncodings: [{ maxBitrate }] });
+  only(transceiver, medium);
+  transceiver.sender.transform = transform(worker, { role: 'send', kind });
+  return transceiver;
+}
+
+function incoming(peer: RTCPeerConnection, worker: Worker, slot: string, audio: boolean): RTCRtpTransceiver {
+  const medium = audio ? 'audio' : 'video';
+  const transceiver = peer.addTransceiver(medium, { direction: 'recvonly' });
+  only(transceiver, medium);
+  transceiver.receiver.transform = transform(worker, { role: 'receive', slot, audio });
+  return transceiver;
+}
+
+function transform(worker: Worker, place: Place): RTCRtpScriptTransform {
+  return new RTCRtpScriptTransform(worker, place);
+}
+
+/** Opus, or VP8 with retransmission: what the clear bytes of the specification are for. */
+function only(transceiver: RTCRtpTransceiver, medium: 'audio' | 'video'): void {
+  const kept = medium === 'audio' ? ['audio/opus'] : ['video/vp8', 'video/rtx'];
+  const all = RTCRtpReceiver.getCapabilities(medium)?.codecs ?? [];
+  transceiver.setCodecPreferences(all.filter((codec) => kept.includes(codec.mimeType.toLowerCase())));
+}

@@ -1,0 +1,24 @@
+// What the page and its frame worker say to each other. No key is among it, only a handle and sealed bytes.
+
+import type { TrackKind } from '../core/events';
+
+/** Which end of which connection a transform stands at. */
+export type Place = { role: 'send'; kind: TrackKind } | { role: 'receive'; slot: string; audio: boolean };
+
+export type ToWorker =
+  | { type: 'start'; key: CryptoKey }
+  | { type: 'keys'; sealed: Uint8Array }
+  | { type: 'number'; kind: TrackKind; number: number }
+  | { type: 'stop' };
+
+export interface Counts {
+  sealed: number;
+  unsealed: number;
+  opened: number;
+  refused: number;
+}
+
+export type FromWorker =
+  /** The first frame of a sender came through a slot; whose it is, its key proves. */
+  | { type: 'proven'; slot: string; device: string; track: number; kind: TrackKind }
+  | { type: 'counts'; counts: Counts };

@@ -1,0 +1,42 @@
+// Texts by Fluent, so that a translator edits files and no code. English is always there; other languages come when needed.
+
+import { FluentBundle, FluentResource } from '@fluent/bundle';
+import type { FluentVariable } from '@fluent/bundle';
+import english from './en/client.ftl?raw';
+
+const OTHERS = import.meta.glob<string>(['./*/client.ftl', '!./en/client.ftl'], { query: '?raw', import: 'default' });
+
+let bundles: FluentBundle[] = [bundle('en', english)];
+
+/** Takes the person's language, if it is one of ours. */
+export async function choose(languages: readonly string[]): Promise<void> {
+  for (const language of languages) {
+    const [tag] = language.toLowerCase().split('-');
+    if (tag === undefined || tag === 'en') break;
+    const loads = OTHERS[`./${tag}/client.ftl`];
+    if (loads === undefined) continue;
+    bundles = [bundle(language, await loads()), ...bundles];
+    document.documentElement.lang = tag;
+    return;
+  }
+}
+
+/** The text with this id. */
+export function t(id: string, variables?: Record<string, FluentVariable>): string {
+  for (const one of bundles) {
+    const pattern = one.getMessage(id)?.value;
+    if (pattern) return one.formatPattern(pattern, variables);
+  }
+  return id;
+}
+
+/** A time of day as the person writes it. */
+export function timeOf(ms: number): string {
+  return new Intl.DateTimeFormat(bundles[0]?.locales[0], { hour: '2-digit', minute: '2-digit' }).format(ms);
+}
+
+function bundle(language: string, source: string): FluentBundle {
+  const made = new FluentBundle(language);
+  made.addResource(new FluentResource(source));
+  return made;
+}
