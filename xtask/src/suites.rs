@@ -12,7 +12,7 @@ use crate::{
     check, demo,
     process::{self, duration},
     report::{Report, Row},
-    tools::{self, CC},
+    tools::{self, CC, FFMPEG},
     workspace::Workspace,
 };
 
@@ -120,6 +120,8 @@ fn build(workspace: &Workspace) -> Result<Count> {
 }
 
 fn unit(workspace: &Workspace) -> Result<Count> {
+    // The client's tests play what they have recorded.
+    tools::need(&[FFMPEG])?;
     cargo_test(workspace, &["--lib", "--bins"])
 }
 

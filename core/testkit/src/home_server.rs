@@ -71,6 +71,8 @@ pub(crate) enum Origin {
     Peer(Domain, u64),
     /// A device's stream, which needs the meeting first.
     Watch(Box<WatchOrder>, mirroring::Place),
+    /// A device whose Join is handed in once its session is noted here.
+    Note(CallKey, mirroring::Place, SessionNumber, Box<peer::Request>),
     /// A device whose Join is handed in at a hub that this server has to follow then.
     Join(CallKey, mirroring::Place, SessionNumber),
     /// A device whose Join is logged, which is told once its server follows.

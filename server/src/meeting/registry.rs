@@ -113,7 +113,9 @@ impl Registry {
         session: SessionNumber,
     ) -> Result<(), Refusal> {
         let key = schema::meeting_session(meeting, session);
-        if self.0.context.store.get(key.as_bytes()).await?.is_some() {
+        let row: Option<rows::SessionRow> = schema::read(&*self.0.context.store, &key).await?;
+        // One that was followed to its last own device, and no further, is opened again.
+        if row.is_some_and(|row| !row.over) {
             return Ok(());
         }
         match self.note(hub, meeting, session).await {

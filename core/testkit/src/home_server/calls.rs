@@ -93,13 +93,12 @@ impl HomeServer {
                         attachment,
                     });
                 } else {
-                    let origin = match Submission::read(&submission) {
-                        Ok(join) if join.kind == Kind::Join => {
-                            Origin::Join(call, (hub.clone(), meeting), join.session)
-                        }
-                        _ => origin,
-                    };
-                    self.request(hub, peer::Request::Submit { meeting, submission, attachment }, origin);
+                    let join = Submission::read(&submission).ok().filter(|one| one.kind == Kind::Join);
+                    let request = peer::Request::Submit { meeting, submission, attachment };
+                    match join {
+                        Some(join) => self.hand_in_join(call, (hub, meeting), join.session, request),
+                        None => self.request(hub, request, origin),
+                    }
                 }
             }
             "ChangePolicy" => {

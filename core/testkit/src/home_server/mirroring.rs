@@ -107,6 +107,25 @@ impl HomeServer {
         }
     }
 
+    /// Hands in a Join of an own device once its session is noted here: no crash in between leaves a device in the room after whom
+    /// nobody looks.
+    pub(super) fn hand_in_join(
+        &mut self,
+        call: CallKey,
+        place: Place,
+        session: SessionNumber,
+        join: peer::Request,
+    ) {
+        let (hub, meeting) = place.clone();
+        let known = self.live.mirrors.get(&place).map(|seat| seat.follower.room().session());
+        if known.is_some_and(|known| known >= session) {
+            self.request(hub, join, Origin::Join(call, place, session));
+        } else {
+            let origin = Origin::Note(call, place, session, Box::new(join));
+            self.request(hub, peer::Request::LookUpMeeting(meeting), origin);
+        }
+    }
+
     /// A Join of an own device is in a hub's log: whether it enters is for this server to see, whatever the device does.
     pub(super) fn joined_elsewhere(
         &mut self,

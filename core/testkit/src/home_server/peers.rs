@@ -59,7 +59,10 @@ impl HomeServer {
     /// Gives an answer to whoever waits for it.
     pub(super) fn answer(&mut self, origin: Origin, result: Result<peer::Answer, ApiError>) {
         match origin {
-            Origin::Device(call) | Origin::Join(call, ..) | Origin::Follow(call, ..) => {
+            Origin::Device(call)
+            | Origin::Note(call, ..)
+            | Origin::Join(call, ..)
+            | Origin::Follow(call, ..) => {
                 let result = result.map(|answer| Bytes::from(encoded(answer)));
                 self.out.push_back(Action::Answer { call, result });
             }
@@ -148,6 +151,15 @@ impl HomeServer {
                     }
                 }
                 self.answer(origin, Ok(peer::Answer::User(user)));
+            }
+            (Origin::Note(call, place, session, join), Ok(peer::Answer::Meeting(meeting))) => {
+                match self.start_mirror(now, &place, session, &meeting) {
+                    // Another session runs by now: then the hub refuses the Join itself.
+                    Ok(()) | Err(ErrorReason::NotFound) => {
+                        self.request(place.0.clone(), *join, Origin::Join(call, place, session));
+                    }
+                    Err(reason) => self.answer(Origin::Device(call), Err(api_error(reason))),
+                }
             }
             (Origin::Join(call, place, session), Ok(logged)) => {
                 self.joined_elsewhere(call, place, session, logged);
