@@ -33,8 +33,8 @@ use conclave_server::{
 use organisation::{Authorities, Organisation};
 use person::{Person, SOON};
 use tokio::{
-    io::AsyncWriteExt as _,
-    net::TcpListener,
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{TcpListener, TcpStream},
     time::{Instant, timeout},
 };
 use tonic::{Code, Status};
@@ -333,5 +333,22 @@ async fn r13_a_slow_reader_is_cut_off_and_comes_back_by_its_cursor() {
     let all: Vec<u64> = first.into_iter().chain(rest).collect();
     let whole: Vec<u64> = (all[0]..=tip).collect();
     assert_eq!(all, whole);
+    world.stop().await;
+}
+
+/// A TLS server would answer with an alert.
+#[tokio::test]
+async fn med_18_what_is_not_tls_on_the_public_port_is_media_and_a_stranger_gets_no_answer() {
+    let world = World::new().await;
+    let mut request = vec![0, 32, 0, 1, 0, 12, 0x21, 0x12, 0xa4, 0x42];
+    request.extend([7; 12]);
+    request.extend(b"\0\x06\0\x07abc:def\0");
+    let mut stream = TcpStream::connect(("127.0.0.1", world.north.domain.port())).await.unwrap();
+    stream.write_all(&request).await.unwrap();
+    let mut answer = Vec::new();
+    // A reset is an end as well.
+    let _end = timeout(SOON, stream.read_to_end(&mut answer)).await.expect("it stays open");
+    assert_eq!(answer, b"");
+    Person::new(&world.north, &world.north_runs, "zoe").await;
     world.stop().await;
 }
