@@ -193,7 +193,7 @@ pub struct Join {
     #[arg(long, value_name = "NAME")]
     pub guest: Option<String>,
     /// As a guest: PEM file with the certificates to trust for that server, in place of the system's
-    #[arg(long, value_name = "FILE", env = "CONCLAVE_CA", requires = "guest")]
+    #[arg(long, value_name = "FILE", env = "CONCLAVE_CA")]
     pub ca: Option<PathBuf>,
 }
 

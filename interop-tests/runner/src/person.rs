@@ -22,6 +22,8 @@ pub(crate) struct Person {
     pub(crate) home: PathBuf,
     program: PathBuf,
     log: PathBuf,
+    /// The certificates that it trusts, in the environment as in the shells that the demo prepares.
+    ca: PathBuf,
     secrets: Option<PathBuf>,
 }
 
@@ -64,11 +66,9 @@ impl Person {
         let name: String = address.chars().map(|c| if c.is_alphanumeric() { c } else { '-' }).collect();
         let home = folder.join(&name);
         let log = folder.join(format!("{name}.log"));
-        let person =
-            Self { address: address.to_owned(), home, program: program.to_path_buf(), log, secrets: None };
-        let ca = ca.display().to_string();
-        person
-            .run(&["sign-in", address, "--ca", &ca, "--password-stdin", "--label", "demo"], Some(password))?;
+        let (own, program, ca) = (address.to_owned(), program.to_path_buf(), ca.to_path_buf());
+        let person = Self { address: own, home, program, log, secrets: None, ca };
+        person.run(&["sign-in", address, "--password-stdin", "--label", "demo"], Some(password))?;
         Ok(person)
     }
 
@@ -141,7 +141,7 @@ impl Person {
     fn command(&self, arguments: &[&str]) -> Command {
         let _ = fs::create_dir_all(self.home.parent().unwrap_or(Path::new(".")));
         let mut command = Command::new(&self.program);
-        command.env("CONCLAVE_HOME", &self.home).arg("--json").args(arguments);
+        command.env("CONCLAVE_HOME", &self.home).env("CONCLAVE_CA", &self.ca).arg("--json").args(arguments);
         if let Some(file) = &self.secrets {
             command.env("CONCLAVE_CANARY_FILE", file);
         }
