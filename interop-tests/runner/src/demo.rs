@@ -95,16 +95,18 @@ fn what_to_type(desks: &[String; 2], media: &Path, north: &Organisation, south: 
         "
 Two organisations run on this machine: {north} and {south}.
 
-In a second terminal, as alice:
+In a second terminal, as bob, who can be invited once he has signed in:
+  . {bob}
+  conclave sign-in bob@{south}        # password: {}
+
+In a third terminal, as alice:
   . {alice}
   conclave sign-in alice@{north}      # password: {}
   conclave meeting create --title Weekly
   conclave meeting invite Weekly bob@{south}
   conclave join Weekly
 
-In a third terminal, as bob:
-  . {bob}
-  conclave sign-in bob@{south}        # password: {}
+And as bob again:
   conclave invitations
   conclave join Weekly
 
@@ -116,6 +118,6 @@ As north's operator: conclave-server --config {config} user list
 
 Ctrl-C here stops both servers.
 ",
-        ALICE.1, BOB.1
+        BOB.1, ALICE.1
     )
 }
