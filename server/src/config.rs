@@ -55,6 +55,9 @@ pub struct Config {
     /// Browsers and clients, and the descriptor for everybody.
     #[serde(default)]
     pub public: Public,
+    /// The client for browsers.
+    #[serde(default)]
+    pub web: Web,
     /// Other home servers.
     #[serde(default)]
     pub federation: Federation,
@@ -88,6 +91,16 @@ pub struct Public {
     pub certificate: PathBuf,
     /// Its key in PEM.
     pub key: PathBuf,
+}
+
+/// `[web]`: the client for browsers, at the public port.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Web {
+    /// Serves the client in this folder in place of the one built in.
+    pub folder: Option<PathBuf>,
+    /// Serves the public port's contents over plain HTTP here too; a loopback address, for demonstrations on one machine.
+    pub plain_loopback: Option<SocketAddr>,
 }
 
 /// `[federation]`: gRPC between home servers.
@@ -214,6 +227,7 @@ impl Config {
             jurisdiction: unknown_jurisdiction(),
             data: data(),
             public: Public::default(),
+            web: Web::default(),
             federation: Federation::default(),
             relay: Relay::default(),
             media: Media::default(),
@@ -240,7 +254,8 @@ impl Config {
             *path = data.join(&path);
         }
         let descriptors = config.discovery.peers.iter_mut().filter_map(|peer| peer.descriptor.as_mut());
-        for path in config.discovery.ca_files.iter_mut().chain(descriptors) {
+        let further = descriptors.chain(config.web.folder.as_mut());
+        for path in config.discovery.ca_files.iter_mut().chain(further) {
             *path = folder.join(&path);
         }
         Ok(config)
@@ -258,7 +273,9 @@ impl Config {
     /// The first field with a value that cannot work.
     fn wrong(&self) -> Option<(&'static str, &'static str)> {
         let limits = &self.limits;
+        let is_plain_elsewhere = self.web.plain_loopback.is_some_and(|plain| !plain.ip().is_loopback());
         let rules = [
+            (is_plain_elsewhere, "web.plain_loopback", "must be a loopback address, as in 127.0.0.1:7080"),
             (self.media.threads == 0, "media.threads", "must be at least 1"),
             (limits.sign_ins_at_once == 0, "limits.sign_ins_at_once", "must be at least 1"),
             (limits.sign_ins_waiting == 0, "limits.sign_ins_waiting", "must be at least 1"),
@@ -468,6 +485,8 @@ mod tests {
         assert!(refused(same).contains("media.listen must leave relay.listen its port"));
         assert!(refused("domain = 'n.example'\n[relay]\nadvertise = ['x']").contains("HOST:PORT"));
         assert!(refused("domain = 'n.example'\n[log]\nformat = 'xml'").contains("xml"));
+        let plain = "domain = 'n.example'\n[web]\nplain_loopback = '0.0.0.0:80'";
+        assert!(refused(plain).contains("web.plain_loopback must be a loopback address"));
         let peer = "domain = 'n.example'\n[[discovery.peers]]\ndomain = 's.example'\nroot = '12'";
         assert!(refused(peer).contains("64 hexadecimal digits"));
     }

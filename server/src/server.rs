@@ -14,7 +14,6 @@ use conclave_proto::{
 use http::{Request, Response};
 use hyper::body::Incoming;
 use tokio::net::TcpListener;
-use tokio_rustls::TlsAcceptor;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tonic::{Status, body::Body};
 use tracing::info;
@@ -39,12 +38,12 @@ use crate::{
     port::Port,
     refusal::Refusal,
     rpc::{
-        self,
-        listener::{self, Limits},
+        self, grpc_web,
+        listener::{self, Limits, Transport},
         router::Router,
     },
     store,
-    web::Web,
+    web::{Web, bundle::Bundle},
 };
 
 /// Largest unary message, bytes.
@@ -85,6 +84,8 @@ pub struct Setup {
     pub media: media::Config,
     /// Where its relay listens (UDP).
     pub relay: SocketAddr,
+    /// The client for browsers.
+    pub client: Bundle,
 }
 
 /// Where it listens.
@@ -93,6 +94,8 @@ pub struct Listeners {
     pub public: TcpListener,
     /// The federation port.
     pub federation: TcpListener,
+    /// The public port without TLS, on a loopback address; for demonstrations.
+    pub plain: Option<TcpListener>,
 }
 
 /// The server cannot start.
@@ -169,7 +172,7 @@ pub async fn start(setup: Setup, listeners: Listeners) -> Result<Running, Error>
     let relay_address = relay.local_address().map_err(port("relay.listen", setup.relay))?;
     let running =
         Running { peers, registry, media, relay_address, relay, shutdown, connections, parts, store };
-    let federation_tls = setup.identity.server_config(tls::ALPN_H2)?;
+    let federation_tls = Transport::tls(setup.identity.server_config(tls::ALPN_H2)?);
     running.listen(listeners.federation, federation_tls, (Limits::FEDERATION, None), Arc::new(federation));
     let mut https = setup.https;
     https.alpn_protocols = vec![tls::ALPN_H2.to_vec(), b"http/1.1".to_vec()];
@@ -178,7 +181,11 @@ pub async fn start(setup: Setup, listeners: Listeners) -> Result<Running, Error>
         let media = media.clone();
         Box::pin(async move { media.carry_tcp(stream, remote).await })
     });
-    running.listen(listeners.public, https, (Limits::CLIENTS, Some(other)), Arc::new(public));
+    let public = Arc::new(public);
+    if let Some(plain) = listeners.plain {
+        running.listen(plain, Transport::Plain, (Limits::CLIENTS, None), Arc::clone(&public));
+    }
+    running.listen(listeners.public, Transport::tls(https), (Limits::CLIENTS, Some(other)), public);
     info!(domain = %setup.domain, "the server runs");
     Ok(running)
 }
@@ -247,14 +254,15 @@ fn public_port(
                 .max_decoding_message_size(SUBMISSION),
         )
         .with(MediaServiceServer::new(media).max_decoding_message_size(2 * CONTROL));
-    PublicPort { gate, router, web: Web::new(&setup.descriptor, store()), shutdown }
+    let web = Web::new(&setup.descriptor, setup.client.clone(), store());
+    PublicPort { gate, router, web, shutdown }
 }
 
 impl Running {
     fn listen<P: Serves>(
         &self,
         listener: TcpListener,
-        tls: rustls::ServerConfig,
+        transport: Transport,
         (limits, other): (Limits, Option<listener::Other>),
         port: Arc<P>,
     ) {
@@ -263,7 +271,7 @@ impl Running {
             async move { port.answer(request).await }
         };
         let (tasks, shutdown) = (self.connections.clone(), self.shutdown.clone());
-        let door = listener::Door { acceptor: TlsAcceptor::from(Arc::new(tls)), limits, other };
+        let door = listener::Door { transport, limits, other };
         self.connections.spawn(listener::serve(listener, door, answer, tasks, shutdown));
     }
 
@@ -320,10 +328,18 @@ struct PublicPort {
 impl Serves for PublicPort {
     async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
         if !self.router.serves(request.uri().path()) {
-            let ready = !self.shutdown.is_cancelled();
-            return self.web.answer(request.method(), request.uri().path(), ready).await;
+            return self.web.answer(&request, !self.shutdown.is_cancelled()).await;
         }
-        let mut request = request.map(body);
+        let request = request.map(body);
+        if grpc_web::is_grpc_web(&request) {
+            return grpc_web::answer(request, |request| self.call(request)).await;
+        }
+        self.call(request).await
+    }
+}
+
+impl PublicPort {
+    async fn call(&self, mut request: Request<Body>) -> Response<Body> {
         match self.gate.admit(&mut request).await {
             Ok(()) => self.router.answer(request).await.map(out),
             Err(refusal) => Status::from(refusal).into_http(),

@@ -1,12 +1,15 @@
-//! The project's commands: `cargo xtask demo | test | check | bench`. Continuous integration runs `test` and nothing else.
+//! The project's commands: `cargo xtask demo | test | check | bench | web`. Continuous integration runs `test` and nothing else.
 
 mod bench;
+mod browser;
 mod check;
 mod demo;
 mod process;
 mod report;
 mod suites;
 mod tools;
+mod wasm;
+mod web;
 mod workspace;
 
 use std::process::ExitCode;
@@ -40,6 +43,8 @@ enum Command {
     Check(check::Arguments),
     /// Measures: federation, join or rest.
     Bench(bench::Arguments),
+    /// Builds the client for browsers, which the server's next build takes in.
+    Web(web::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -49,6 +54,7 @@ fn main() -> ExitCode {
         Command::Test(arguments) => suites::run(&workspace, &arguments),
         Command::Check(arguments) => check::run(&workspace, &arguments),
         Command::Bench(arguments) => bench::run(&workspace, &arguments),
+        Command::Web(arguments) => web::run(&workspace, &arguments),
     });
     match outcome {
         Ok(true) => ExitCode::SUCCESS,

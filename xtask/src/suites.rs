@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::json;
 
 use crate::{
-    check, demo,
+    browser, check, demo,
     process::{self, duration},
     report::{Report, Row},
     tools::{self, CC, FFMPEG},
@@ -19,7 +19,7 @@ use crate::{
 /// What `test` takes.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// check, build, unit, sim, server or demo; all of them, in that order, if none is named.
+    /// check, build, unit, sim, server or demo; all of them, in that order, if none is named. Or browser, which runs by name only.
     suites: Vec<String>,
     /// Writes the rows as JSON.
     #[arg(long, value_name = "FILE")]
@@ -42,14 +42,18 @@ struct Suite {
     run: fn(&Workspace) -> Result<Count>,
 }
 
-const SUITES: [Suite; 6] = [
+const SUITES: [Suite; 7] = [
     Suite { name: "check", what: "layers, rules, limits, licences, formatting, clippy", run: checks },
     Suite { name: "build", what: "every program and test", run: build },
     Suite { name: "unit", what: "tests inside the crates", run: unit },
     Suite { name: "sim", what: "core's scenarios on a simulated federation", run: sim },
     Suite { name: "server", what: "servers on loopback", run: server },
     Suite { name: "demo", what: "the claims, on real processes", run: claims },
+    Suite { name: BROWSER, what: "pages in Chromium, through real servers", run: browser::run },
 ];
+
+/// Not yet among those that always run.
+const BROWSER: &str = "browser";
 
 /// Runs the suites and prints the table; the last line counts.
 pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<bool> {
@@ -62,7 +66,10 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<bool> 
     tools::need(&[CC])?;
     let chosen: Vec<&Suite> = SUITES
         .iter()
-        .filter(|suite| arguments.suites.is_empty() || arguments.suites.iter().any(|name| name == suite.name))
+        .filter(|suite| {
+            arguments.suites.is_empty() && suite.name != BROWSER
+                || arguments.suites.iter().any(|name| name == suite.name)
+        })
         .collect();
     let mut report = Report::new(workspace, "test");
     let mut times: Vec<(&str, Count, Duration)> = Vec::new();

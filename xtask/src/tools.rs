@@ -25,6 +25,8 @@ pub(crate) const STRACE: Tool = Tool { program: "strace", packages: &["strace"] 
 pub(crate) const FFMPEG: Tool = Tool { program: "ffmpeg", packages: &["ffmpeg"] };
 /// For the proto lint.
 pub(crate) const NPM: Tool = Tool { program: "npm", packages: &["nodejs", "npm"] };
+/// For the browser tests.
+pub(crate) const CHROMIUM: Tool = Tool { program: "chromium", packages: &["chromium"] };
 /// Debian's Rust with sources, for the browser's target.
 pub(crate) const DEBIAN_RUST: Tool =
     Tool { program: "/usr/bin/rustc", packages: &["rustc-web", "rust-web-src"] };

@@ -18,6 +18,7 @@ mod invitation;
 pub mod io;
 mod lookup;
 mod machine;
+mod media_keys;
 mod meeting;
 mod outbox;
 mod path;

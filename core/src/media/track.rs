@@ -2,7 +2,7 @@
 
 use conclave_proto::types::v1 as wire;
 
-use crate::ids::TrackNumber;
+use crate::{ids::TrackNumber, time::Time};
 
 /// A track as it travelled is not of its form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -115,6 +115,13 @@ pub struct Track {
     pub codec: Codec,
     /// How many layers it has, 1 to 3.
     pub layers: u8,
+}
+
+/// The first of sixteen numbers for the tracks of a device that starts sending now (spec: MED-03): the time in seconds, so
+/// that they are fresh in the session, whatever came before.
+pub fn first_number(now: Time) -> TrackNumber {
+    let seconds = now.as_ms() / 1000 & 0x0fff_ffff;
+    TrackNumber(u32::try_from(seconds).unwrap_or(0) << 4)
 }
 
 /// One layer of a track, as frames are sealed for it.

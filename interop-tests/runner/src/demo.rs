@@ -32,6 +32,7 @@ pub(crate) fn run(built: &Built, media: &Path) -> Result<()> {
     let mut north = Organisation::init(&built.server, "north", &folders[0], NORTH, &trusted)?;
     let mut south = Organisation::init(&built.server, "south", &folders[1], SOUTH, &trusted)?;
     for (organisation, (user, password)) in [(&mut north, ALICE), (&mut south, BOB)] {
+        organisation.serve_plainly()?;
         let known = organisation.admin(&["user", "list"], None)?;
         if !known.contains(&format!("{user}@")) {
             organisation.add_user(user, password)?;
@@ -90,10 +91,14 @@ fn what_to_type(desks: &[String; 2], media: &Path, north: &Organisation, south: 
     let (speech, moving) = (speech.display(), moving.display());
     let config = north.config();
     let config = config.display();
+    let (north_page, south_page) = (north.page(), south.page());
     let (north, south) = (&north.domain, &south.domain);
     format!(
         "
 Two organisations run on this machine: {north} and {south}.
+
+In a browser, if `cargo xtask web` ran before the servers were built: alice at {north_page}, bob in another profile at
+{south_page}. A link that one copies opens at the other's own server with that server's address before /m/.
 
 In a second terminal, as bob, who can be invited once he has signed in:
   . {bob}

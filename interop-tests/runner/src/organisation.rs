@@ -113,6 +113,27 @@ impl Organisation {
         Ok(organisation)
     }
 
+    /// Where its page is served over plain HTTP, which browsers take for secure on `*.localhost`.
+    pub(crate) fn page(&self) -> String {
+        let host = self.domain.split(':').next().unwrap_or_default();
+        format!("http://{host}:{}/", self.plain_port())
+    }
+
+    /// Serves its page over plain HTTP too, from its next start: no browser trusts the certificate that it made itself.
+    pub(crate) fn serve_plainly(&self) -> Result<()> {
+        let text = fs::read_to_string(self.config())?;
+        if text.contains("\nplain_loopback = ") {
+            return Ok(());
+        }
+        let line = format!("\n[web]\nplain_loopback = \"127.0.0.1:{}\"\n", self.plain_port());
+        Ok(fs::write(self.config(), text.replacen("\n[web]\n", &line, 1))?)
+    }
+
+    /// Beside the ports that peers and devices know.
+    const fn plain_port(&self) -> u16 {
+        self.ports.public.saturating_sub(363) // 7443 → 7080
+    }
+
     /// Where the certificate of an organisation in this folder lies.
     pub(crate) fn certificate_in(folder: &Path) -> PathBuf {
         folder.join("data/keys/public.pem")

@@ -32,6 +32,7 @@ use crate::{
     media,
     port::Port,
     server::{self, Listeners, Setup},
+    web::bundle::Bundle,
 };
 
 /// Runs until SIGTERM or SIGINT.
@@ -43,6 +44,10 @@ pub(super) async fn run(config: &Config) -> Result<()> {
     let listeners = Listeners {
         public: bind(config.public.listen, "public.listen").await?,
         federation: bind(config.federation.listen, "federation.listen").await?,
+        plain: match config.web.plain_loopback {
+            Some(address) => Some(bind(address, "web.plain_loopback").await?),
+            None => None,
+        },
     };
     let running = server::start(setup, listeners).await?;
     let (operators, shutdown) = (TaskTracker::new(), CancellationToken::new());
@@ -120,6 +125,12 @@ async fn setup(config: &Config) -> Result<Setup> {
             threads: u8::try_from(config.media.threads).unwrap_or(u8::MAX),
         },
         relay: config.relay.listen,
+        client: match &config.web.folder {
+            Some(folder) => {
+                Bundle::read(folder).with_context(|| format!("web.folder {}", folder.display()))?
+            }
+            None => Bundle::built_in(),
+        },
     })
 }
 

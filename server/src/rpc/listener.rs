@@ -22,6 +22,7 @@ use hyper_util::{
     server::conn::auto,
 };
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
     sync::Semaphore,
     time::{sleep, timeout},
@@ -70,6 +71,22 @@ impl Limits {
     pub const CLIENTS: Self = Self { connections: 20_000, streams: 64, ..Self::FEDERATION };
 }
 
+/// What lies between a connection and its requests.
+#[derive(Clone)]
+pub enum Transport {
+    /// TLS.
+    Tls(TlsAcceptor),
+    /// Nothing; for loopback addresses alone.
+    Plain,
+}
+
+impl Transport {
+    /// By this configuration.
+    pub fn tls(config: rustls::ServerConfig) -> Self {
+        Self::Tls(TlsAcceptor::from(Arc::new(config)))
+    }
+}
+
 /// Where a request came from; in each request's extensions.
 #[derive(Clone, Copy, Debug)]
 pub struct Connection {
@@ -84,8 +101,8 @@ pub type Other = Arc<dyn Fn(TcpStream, SocketAddr) -> BoxFuture<'static, io::Res
 
 /// What a listener is for.
 pub struct Door {
-    /// TLS.
-    pub acceptor: TlsAcceptor,
+    /// What lies between.
+    pub transport: Transport,
     /// How it protects itself.
     pub limits: Limits,
     /// Whom it gives what is not TLS; without it, such connections fail.
@@ -136,16 +153,23 @@ pub async fn serve<F, Fut>(
 async fn serve_one<F, Fut>(
     stream: TcpStream,
     remote: SocketAddr,
-    Door { acceptor, limits, other }: &Door,
+    Door { transport, limits, other }: &Door,
     answer: F,
     shutdown: CancellationToken,
-) -> Result<(), Box<dyn std::error::Error + Send + Sync>>
+) -> Result<(), Failed>
 where
     F: Fn(Request<Incoming>) -> Fut + Clone + Send + Sync + 'static,
     Fut: Future<Output = Response<Body>> + Send + 'static,
 {
     let limits = *limits;
     stream.set_nodelay(true)?;
+    let acceptor = match transport {
+        Transport::Tls(acceptor) => acceptor,
+        Transport::Plain => {
+            let context = Connection { remote, spki: None };
+            return converse(stream, context, limits, answer, shutdown).await;
+        }
+    };
     if let Some(other) = other {
         let mut first = [0];
         timeout(limits.handshake, stream.peek(&mut first)).await??;
@@ -158,6 +182,24 @@ where
     }
     let stream = timeout(limits.handshake, acceptor.accept(stream)).await??;
     let context = Connection { remote, spki: proven_key(&stream)? };
+    converse(stream, context, limits, answer, shutdown).await
+}
+
+/// Why a connection ended.
+type Failed = Box<dyn std::error::Error + Send + Sync>;
+
+async fn converse<S, F, Fut>(
+    stream: S,
+    context: Connection,
+    limits: Limits,
+    answer: F,
+    shutdown: CancellationToken,
+) -> Result<(), Failed>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    F: Fn(Request<Incoming>) -> Fut + Clone + Send + Sync + 'static,
+    Fut: Future<Output = Response<Body>> + Send + 'static,
+{
     let asked = Arc::new(AtomicBool::new(false));
     let service = {
         let asked = Arc::clone(&asked);

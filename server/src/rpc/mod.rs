@@ -6,6 +6,7 @@ pub mod budget;
 pub mod caller;
 pub mod client;
 pub mod federation;
+pub mod grpc_web;
 pub mod listener;
 pub mod router;
 pub mod status;

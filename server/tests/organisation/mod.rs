@@ -26,6 +26,7 @@ use conclave_server::{
     media,
     server::{self, Listeners, Running, Setup},
     store::{self, envelope::DataKey, memory},
+    web::bundle::Bundle,
 };
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::net::TcpListener;
@@ -66,6 +67,10 @@ pub struct Organisation {
     pub openness: Openness,
     pub reach: Reach,
     pub https: (CertificateDer<'static>, Arc<PrivateKeyDer<'static>>),
+    /// The folder of the browser client; none by default.
+    pub client: PathBuf,
+    /// Also serves over plain HTTP here, from its next start.
+    pub plain: Option<TcpListener>,
     ports: (u16, u16, u16),
     listeners: Option<(TcpListener, TcpListener)>,
 }
@@ -104,6 +109,8 @@ impl Organisation {
             openness: Openness::Open,
             reach: Reach::Anywhere,
             https: (certificate.der().clone(), Arc::new(secret)),
+            client: PathBuf::new(),
+            plain: None,
             listeners: Some((public, federation)),
             domain,
             root,
@@ -216,8 +223,9 @@ impl Organisation {
                 threads: 1,
             },
             relay: (LOOPBACK, self.ports.2).into(),
+            client: Bundle::read(&self.client).unwrap_or_default(),
         };
-        server::start(setup, Listeners { public, federation }).await.unwrap()
+        server::start(setup, Listeners { public, federation, plain: self.plain.take() }).await.unwrap()
     }
 }
 

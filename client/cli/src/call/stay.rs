@@ -9,6 +9,7 @@ use conclave_core::{
     },
     identity::address::{DeviceUri, UserAddress},
     ids::{SessionNumber, TrackNumber},
+    media::track,
 };
 use conclave_proto::types::v1 as wire;
 use serde_json::Value;
@@ -246,7 +247,7 @@ impl Stay {
 
     fn start_media(&mut self, session: SessionNumber, notes: &mut Vec<Note>) -> Result<(), driver::Error> {
         let Some(device) = self.driver.uri().cloned() else { return Ok(()) };
-        let first = first_track_number();
+        let first = track::first_number(clock::now()).0;
         let tracks: Vec<_> = std::mem::take(&mut self.options.clips)
             .into_iter()
             .zip(first..)
@@ -287,10 +288,4 @@ impl Stay {
             let _ = orders.send(MediaOrder::Stop); // It may be over already.
         }
     }
-}
-
-/// Track numbers are fresh for each start (spec: MED-03): the time in seconds, and room for sixteen tracks.
-fn first_track_number() -> u32 {
-    let seconds = clock::now().as_ms() / 1000;
-    u32::try_from(seconds & 0x0fff_ffff).unwrap_or(0) << 4
 }

@@ -58,6 +58,11 @@ impl EpochKeys {
         self.roster.iter().map(|(leaf, device)| (*leaf, device.as_ref()))
     }
 
+    /// The secret, for the part of this device that seals frames.
+    pub(crate) fn base_key(&self) -> &[u8; BASE_KEY_BYTES] {
+        &self.base_key
+    }
+
     /// Whether these are the same epoch with the same secret; epochs of one number differ after a void one.
     pub(super) fn is_same(&self, other: &Self) -> bool {
         self.epoch == other.epoch && bool::from(self.base_key.as_slice().ct_eq(other.base_key.as_slice()))

@@ -1,0 +1,159 @@
+//! Commands as a page writes them: JSON.
+
+use conclave_core::{
+    device::command::{Command, Door, MeetingAddress, NewMeeting},
+    group::suite::Suite,
+    identity::address::{DeviceUri, UserAddress},
+    meeting::link::Link,
+};
+use conclave_proto::types::v1 as types;
+use serde::Deserialize;
+
+/// A command cannot be understood.
+#[derive(Debug)]
+pub(crate) struct Error(String);
+
+impl std::fmt::Display for Error {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+enum Wire {
+    SignIn { user: String, password: String, label: String },
+    SignInGuest { link: String, name: String },
+    SignOut { device: Option<String>, everywhere: bool },
+    Devices {},
+    Create { title: String, starts_ms: u64, lobby: bool, link: bool, guests: bool },
+    Meetings {},
+    Invite { meeting: String, addresses: Vec<String> },
+    Receive {},
+    Join { meeting: String },
+    Leave { meeting: String },
+    Chat { meeting: String, text: String },
+    Admit { meeting: String, device: String, admitted: bool },
+    Remove { meeting: String, address: String },
+    Lock { meeting: String, locked: bool },
+    Lobby { meeting: String, on: bool },
+    End { meeting: String },
+    Publish { meeting: String, tracks: Vec<Track> },
+}
+
+/// One published track.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Track {
+    number: u32,
+    kind: Kind,
+    layers: u32,
+}
+
+/// What a track carries.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Kind {
+    Audio,
+    Video,
+    Screen,
+}
+
+impl From<Track> for types::Track {
+    fn from(track: Track) -> Self {
+        let (kind, codec) = match track.kind {
+            Kind::Audio => (types::TrackKind::Audio, types::Codec::Opus),
+            Kind::Video => (types::TrackKind::Video, types::Codec::Vp8),
+            Kind::Screen => (types::TrackKind::Screen, types::Codec::Vp8),
+        };
+        Self { number: track.number, kind: kind.into(), codec: codec.into(), layers: track.layers }
+    }
+}
+
+/// Reads one.
+pub(crate) fn parse(json: &str) -> Result<Command, Error> {
+    let wire: Wire = serde_json::from_str(json).map_err(error)?;
+    Ok(match wire {
+        Wire::SignIn { user, password, label } => Command::SignIn { user, password: password.into(), label },
+        Wire::SignInGuest { link, name } => {
+            Command::SignInGuest { link: Link::parse(&link).map_err(error)?, name }
+        }
+        Wire::SignOut { device, everywhere } => {
+            Command::SignOut { device: device.as_deref().map(parse_device).transpose()?, everywhere }
+        }
+        Wire::Devices {} => Command::ListDevices,
+        Wire::Create { title, starts_ms, lobby, link, guests } => Command::CreateMeeting(NewMeeting {
+            title,
+            starts_ms,
+            lobby,
+            link,
+            guests,
+            open_domains: Vec::new(),
+            suite: Suite::Hybrid,
+        }),
+        Wire::Meetings {} => Command::ListMeetings,
+        Wire::Invite { meeting, addresses } => Command::Invite {
+            meeting: address(&meeting)?,
+            addresses: addresses.iter().map(|text| user(text)).collect::<Result<_, _>>()?,
+        },
+        Wire::Receive {} => Command::Receive { follow: true },
+        Wire::Join { meeting } => Command::Join(door(&meeting)?),
+        Wire::Leave { meeting } => Command::Leave(address(&meeting)?),
+        Wire::Chat { meeting, text } => Command::Chat { meeting: address(&meeting)?, text },
+        Wire::Admit { meeting, device, admitted } => {
+            Command::Admit { meeting: address(&meeting)?, device: parse_device(&device)?, admitted }
+        }
+        Wire::Remove { meeting, address: who } => {
+            Command::Remove { meeting: address(&meeting)?, address: user(&who)? }
+        }
+        Wire::Lock { meeting, locked } => Command::Lock { meeting: address(&meeting)?, locked },
+        Wire::Lobby { meeting, on } => Command::Lobby { meeting: address(&meeting)?, on },
+        Wire::End { meeting } => Command::End(address(&meeting)?),
+        Wire::Publish { meeting, tracks } => Command::Publish {
+            meeting: address(&meeting)?,
+            tracks: tracks.into_iter().map(Into::into).collect(),
+        },
+    })
+}
+
+/// By what a person enters: a link with its secret, or the address alone.
+fn door(text: &str) -> Result<Door, Error> {
+    let link = Link::parse(text).map_err(error)?;
+    Ok(if link.secret.is_some() {
+        Door::Link(link)
+    } else {
+        Door::Address(MeetingAddress { id: link.meeting, hub: link.hub })
+    })
+}
+
+/// `ID@HUB`.
+pub(crate) fn address(text: &str) -> Result<MeetingAddress, Error> {
+    let link = Link::parse(text).map_err(error)?;
+    Ok(MeetingAddress { id: link.meeting, hub: link.hub })
+}
+
+fn user(text: &str) -> Result<UserAddress, Error> {
+    UserAddress::parse(text).map_err(error)
+}
+
+fn parse_device(text: &str) -> Result<DeviceUri, Error> {
+    DeviceUri::parse(text).map_err(error)
+}
+
+fn error(error: impl std::fmt::Display) -> Error {
+    Error(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)] // Tests may panic.
+    use super::*;
+
+    #[test]
+    fn unknown_fields_and_bad_links_are_refused_with_a_sentence() {
+        assert!(parse(r#"{"type":"devices"}"#).is_ok());
+        assert!(parse(r#"{"type":"devices","x":1}"#).is_err());
+        let refused = parse(r#"{"type":"join","meeting":"hello"}"#).unwrap_err();
+        assert!(refused.to_string().contains("a meeting is named by a link"));
+    }
+}

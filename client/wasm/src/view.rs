@@ -1,0 +1,179 @@
+//! The device's events as JSON for view models.
+
+use conclave_core::{
+    device::{
+        Error as DeviceError,
+        command::MeetingAddress,
+        event::{CallEvent, Done, Event, Invited, Meeting, Member, Over, Roster, Standing, Verification},
+    },
+    group::suite::Suite,
+    meeting::policy::{Policy, Role},
+};
+use conclave_proto::types::v1::{self as types, ErrorReason};
+use serde_json::{Value, json};
+
+/// One event.
+pub(crate) fn event(event: &Event) -> Value {
+    match event {
+        Event::Done { request, result } => {
+            let (done, error) = match result {
+                Ok(done) => (done_fields(done), Value::Null),
+                Err(failed) => (Value::Null, error(failed)),
+            };
+            json!({ "type": "done", "request": request.0, "done": done, "error": error })
+        }
+        Event::Invited(invited) => invitation(invited),
+        Event::Bounced { recipient, reason } => {
+            json!({ "type": "bounced", "recipient": recipient, "reason": reason })
+        }
+        Event::Call { meeting, event } => {
+            json!({ "type": "call", "meeting": address(meeting), "event": call_event(event) })
+        }
+    }
+}
+
+/// The protocol's name of a reason, in small letters.
+pub(crate) fn reason(reason: ErrorReason) -> String {
+    reason.as_str_name().trim_start_matches("ERROR_REASON_").to_ascii_lowercase()
+}
+
+fn error(error: &DeviceError) -> Value {
+    json!({ "reason": reason(error.reason()), "message": error.to_string() })
+}
+
+fn address(meeting: &MeetingAddress) -> String {
+    format!("{}@{}", meeting.id, meeting.hub)
+}
+
+fn done_fields(done: &Done) -> Value {
+    match done {
+        Done::Plain => json!({ "type": "plain" }),
+        Done::SignedIn(device) => {
+            json!({ "type": "signed_in", "device": device.to_string(), "address": device.user().to_string() })
+        }
+        Done::SignedOut(ended) => json!({ "type": "signed_out", "ended": ended }),
+        Done::Devices(devices) => {
+            let all = devices.iter().map(|d| {
+                json!({ "device": d.device, "label": d.label, "signed_in_ms": d.signed_in_ms,
+                        "last_seen_ms": d.last_seen_ms, "this_device": d.this_device })
+            });
+            json!({ "type": "devices", "devices": all.collect::<Value>() })
+        }
+        Done::Created { meeting, link } => json!({ "type": "created", "meeting": address(meeting),
+            "link": link.as_ref().map(ToString::to_string) }),
+        Done::Meetings(all) => {
+            json!({ "type": "meetings", "meetings": all.iter().map(meeting).collect::<Value>() })
+        }
+        Done::Invited { devices, unreachable } => json!({ "type": "invited", "devices": devices,
+            "unreachable": unreachable.iter().map(ToString::to_string).collect::<Value>() }),
+    }
+}
+
+fn meeting(meeting: &Meeting) -> Value {
+    json!({ "meeting": address(&meeting.address), "title": meeting.title, "present": meeting.present,
+            "ended": meeting.ended, "link": meeting.link.as_ref().map(ToString::to_string) })
+}
+
+fn invitation(invited: &Invited) -> Value {
+    json!({ "type": "invited", "meeting": address(&invited.meeting), "inviter": invited.inviter.to_string(),
+            "title": invited.title, "starts_ms": invited.starts_ms, "link": invited.link.to_string(),
+            "expires_ms": invited.expires.as_ms() })
+}
+
+fn call_event(event: &CallEvent) -> Value {
+    match event {
+        CallEvent::Standing(standing) => {
+            let state = match standing {
+                Standing::Asked => "asked",
+                Standing::Waiting => "waiting",
+            };
+            json!({ "type": "standing", "state": state })
+        }
+        CallEvent::Entered { session, suite } => {
+            json!({ "type": "entered", "session": session.0, "suite": self::suite(*suite) })
+        }
+        CallEvent::Roster(roster) => self::roster(roster),
+        CallEvent::Waiting(device) => {
+            json!({ "type": "waiting", "device": device.to_string(), "address": device.user().to_string() })
+        }
+        CallEvent::WaitingEnded(device) => json!({ "type": "waiting_ended", "device": device.to_string() }),
+        CallEvent::Chat { from, text, message_id, time, .. } => {
+            let id: String = message_id.iter().map(|byte| format!("{byte:02x}")).collect();
+            json!({ "type": "chat", "device": from.to_string(), "address": from.user().to_string(), "text": text,
+                    "id": id, "time_ms": time.as_ms() })
+        }
+        CallEvent::Policy(policy) => self::policy(policy),
+        CallEvent::Tracks { device, tracks } => {
+            let all = tracks.iter().map(|track| json!({ "number": track.number, "kind": kind(track) }));
+            json!({ "type": "tracks", "device": device.to_string(), "tracks": all.collect::<Value>() })
+        }
+        CallEvent::Keys(keys) => json!({ "type": "keys", "epoch": keys.keys.epoch().0 }),
+        CallEvent::RefusedAttempt { domain, times } => {
+            json!({ "type": "refused_attempt", "domain": domain.to_string(), "times": times })
+        }
+        CallEvent::Voided { by } => json!({ "type": "voided", "address": by.user().to_string() }),
+        CallEvent::Connected(up) => json!({ "type": "connection", "connected": up }),
+        CallEvent::Alarm(sentence) => json!({ "type": "alarm", "message": sentence }),
+        CallEvent::Over(over) => self::over(over),
+    }
+}
+
+fn roster(roster: &Roster) -> Value {
+    let members = roster.members.iter().map(|member| {
+        json!({ "device": member.device.to_string(), "address": member.device.user().to_string(),
+                "organisation": member.device.domain().to_string(), "name": member.display_name,
+                "role": role(member.role), "verification": verification(member), "self": member.is_self })
+    });
+    json!({ "type": "roster", "epoch": roster.epoch.0, "code": roster.verification_code,
+            "members": members.collect::<Value>() })
+}
+
+fn policy(policy: &Policy) -> Value {
+    let rules = policy.rules();
+    let hosts: Value = rules.hosts.iter().map(ToString::to_string).collect();
+    json!({ "type": "policy", "hosts": hosts, "lobby": rules.lobby, "locked": rules.locked, "ended": rules.ended,
+            "link": rules.link_key.is_some() })
+}
+
+fn over(over: &Over) -> Value {
+    let (reason, message) = match over {
+        Over::Left => ("left", ""),
+        Over::Removed => ("removed", ""),
+        Over::Denied => ("denied", ""),
+        Over::Ended => ("ended", ""),
+        Over::Refused(why) => ("refused", why.as_str()),
+    };
+    json!({ "type": "over", "reason": reason, "message": message })
+}
+
+const fn suite(suite: Suite) -> &'static str {
+    match suite {
+        Suite::Hybrid => "hybrid",
+        Suite::Classical => "classical",
+    }
+}
+
+const fn role(role: Role) -> &'static str {
+    match role {
+        Role::Guest => "guest",
+        Role::Participant => "participant",
+        Role::CoHost => "co-host",
+        Role::Host => "host",
+    }
+}
+
+const fn verification(member: &Member) -> &'static str {
+    match member.verification {
+        Verification::Certified => "certified",
+        Verification::Expired => "expired",
+    }
+}
+
+fn kind(track: &types::Track) -> &'static str {
+    match track.kind() {
+        types::TrackKind::Audio => "audio",
+        types::TrackKind::Video => "video",
+        types::TrackKind::Screen => "screen",
+        types::TrackKind::Unspecified => "unknown",
+    }
+}

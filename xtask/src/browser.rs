@@ -1,0 +1,53 @@
+//! The browser tests: real pages in Chromium, through real servers.
+
+use std::process::Command;
+
+use anyhow::{Result, ensure};
+
+use crate::{
+    process,
+    suites::Count,
+    tools::{self, CHROMIUM, NPM},
+    web,
+    workspace::Workspace,
+};
+
+/// Builds the client and the server, and runs the tests.
+pub(crate) fn run(workspace: &Workspace) -> Result<Count> {
+    tools::need(&[NPM, CHROMIUM])?;
+    web::build(workspace, false)?;
+    let said = process::quiet(&mut workspace.build_programs())?;
+    ensure!(said.ok, "the build failed:\n{}", said.text);
+    let mut command = Command::new("node");
+    command
+        .args(["--test", "--test-reporter=tap", "browser-tests/"])
+        .current_dir(workspace.root.join("client/web"))
+        .env("CONCLAVE_SERVER", workspace.program("conclave-server"))
+        .env("CONCLAVE_STATE", workspace.folder("browser-tests")?);
+    let said = process::shown(&mut command)?;
+    let mut count = counted(&said.text);
+    if !said.ok && count.failed == 0 {
+        count.failed = 1;
+    }
+    Ok(count)
+}
+
+/// The last lines of a TAP report: `# pass 7`, `# fail 0`.
+fn counted(text: &str) -> Count {
+    let number = |word: &str| {
+        let line = text.lines().rev().find_map(|line| line.strip_prefix(word));
+        line.and_then(|number| number.trim().parse().ok()).unwrap_or(0)
+    };
+    Count { passed: number("# pass "), failed: number("# fail ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tap_report_is_counted() {
+        let count = counted("ok 1 - a\n# tests 3\n# pass 2\n# fail 1\n");
+        assert_eq!((count.passed, count.failed), (2, 1));
+    }
+}
