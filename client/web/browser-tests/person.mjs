@@ -76,7 +76,7 @@ export class Person {
   /** Meets now, and gives the link's path. */
   async meetNow(title, { lobby = false } = {}) {
     await this.page.fill('input[name=title]', title);
-    if (lobby) await this.page.check('input[type=checkbox]');
+    if (lobby) await this.page.check('input[name=lobby]');
     await this.page.click('form button:has-text("Meet now")');
     await this.page.waitForSelector('button:has-text("Join now")');
     return this.page.evaluate(() => location.pathname + location.hash);

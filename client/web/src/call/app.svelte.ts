@@ -92,8 +92,8 @@ export class App {
     if (done.type === 'devices') this.devices = done.devices;
   }
 
-  async meetNow(title: string, lobby: boolean): Promise<void> {
-    const done = await this.driver.command({ type: 'create', title, starts_ms: 0, lobby, link: true, guests: false });
+  async meetNow(title: string, lobby: boolean, guests: boolean): Promise<void> {
+    const done = await this.driver.command({ type: 'create', title, starts_ms: 0, lobby, link: true, guests });
     if (done.type !== 'created') return;
     const link = done.link ?? done.meeting;
     const at = link.indexOf('/m/');

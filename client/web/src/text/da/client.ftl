@@ -38,6 +38,7 @@ meet-now = Mød nu
 meet-now-hint = Et nyt rum med et link, du kan dele
 new-title = Hvad handler det om? (valgfrit)
 with-lobby = Lad folk vente, til jeg lukker dem ind
+with-guests = Folk uden konto må komme med linket
 join-title = Deltag med et link
 join-placeholder = Indsæt et link eller en adresse
 join = Deltag

@@ -38,6 +38,7 @@ meet-now = Jetzt treffen
 meet-now-hint = Ein neuer Raum mit einem Link zum Weitergeben
 new-title = Worum geht es? (freiwillig)
 with-lobby = Andere warten, bis ich sie einlasse
+with-guests = Wer kein Konto hat, darf mit dem Link kommen
 join-title = Mit einem Link teilnehmen
 join-placeholder = Link oder Adresse einfügen
 join = Teilnehmen

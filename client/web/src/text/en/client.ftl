@@ -40,6 +40,7 @@ meet-now = Meet now
 meet-now-hint = A new room with a link to share
 new-title = What is it about? (optional)
 with-lobby = Let people wait until I admit them
+with-guests = People without an account may come by the link
 join-title = Join with a link
 join-placeholder = Paste a link or an address
 join = Join

@@ -38,6 +38,7 @@ meet-now = Réunion immédiate
 meet-now-hint = Une nouvelle salle avec un lien à partager
 new-title = De quoi s’agit-il ? (facultatif)
 with-lobby = Faire attendre jusqu’à ce que j’admette
+with-guests = Sans compte, on peut venir par le lien
 join-title = Participer avec un lien
 join-placeholder = Collez un lien ou une adresse
 join = Participer

@@ -38,6 +38,7 @@ meet-now = 今すぐ会議
 meet-now-hint = リンクを共有できる新しい部屋
 new-title = 何の会議ですか（任意）
 with-lobby = 許可するまで待ってもらう
+with-guests = アカウントのない人もリンクで参加できる
 join-title = リンクで参加
 join-placeholder = リンクまたはアドレスを貼り付け
 join = 参加

@@ -38,6 +38,7 @@ meet-now = Nu vergaderen
 meet-now-hint = Een nieuwe ruimte met een link om te delen
 new-title = Waar gaat het over? (niet verplicht)
 with-lobby = Laat mensen wachten tot ik ze toelaat
+with-guests = Wie geen account heeft, mag met de link komen
 join-title = Deelnemen met een link
 join-placeholder = Plak een link of een adres
 join = Deelnemen
