@@ -11,7 +11,7 @@ fn main() -> io::Result<()> {
     files.sort();
     let mut code = String::from("&[\n");
     for file in &files {
-        let _ = writeln!(code, "({file:?}, include_bytes!({:?})),", folder.join(file));
+        let _ = writeln!(code, "({file:?}, include_bytes!({:?})),", folder.join(file).to_string_lossy());
     }
     code.push_str("]\n");
     let out = env::var_os("OUT_DIR").unwrap_or_default();

@@ -38,7 +38,7 @@ pub struct Client {
 impl Client {
     /// The device as the browser's store left it: pairs of place and sealed bytes; `key` is the handle of the key that
     /// sealed them, or undefined. What does not open any more is left out, as if it had never been stored.
-    pub async fn open(domain: String, key: JsValue, stored: Array) -> Result<Client, JsValue> {
+    pub async fn open(domain: String, key: JsValue, stored: Array) -> Result<Self, JsValue> {
         let domain = Domain::parse(&domain).map_err(|error| sentence(&error))?;
         let store = if key.is_undefined() { Vault::fresh().await? } else { Vault::with(key) };
         let mut kept: Vec<(String, Zeroizing<Vec<u8>>)> = Vec::new();

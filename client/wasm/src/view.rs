@@ -10,6 +10,7 @@ use conclave_core::{
     meeting::policy::{Policy, Role},
 };
 use conclave_proto::types::v1::{self as types, ErrorReason};
+use data_encoding::HEXLOWER;
 use serde_json::{Value, json};
 
 /// One event.
@@ -98,7 +99,7 @@ fn call_event(event: &CallEvent) -> Value {
         }
         CallEvent::WaitingEnded(device) => json!({ "type": "waiting_ended", "device": device.to_string() }),
         CallEvent::Chat { from, text, message_id, time, .. } => {
-            let id: String = message_id.iter().map(|byte| format!("{byte:02x}")).collect();
+            let id = HEXLOWER.encode(message_id);
             json!({ "type": "chat", "device": from.to_string(), "address": from.user().to_string(), "text": text,
                     "id": id, "time_ms": time.as_ms() })
         }

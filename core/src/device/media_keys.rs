@@ -94,12 +94,12 @@ mod tests {
         assert_eq!((come.at_once, come.removed), (true, vec![LeafIndex(5)]));
         let track =
             TrackLayer { number: TrackNumber(1), kind: Kind::Audio, codec: Codec::Opus, layer: Layer::BASE };
-        let (mut sealer, mut opener, mut sealed) = (Sealer::new(), Opener::new(), Vec::new());
+        let (mut sealer, mut opener, mut frame) = (Sealer::new(), Opener::new(), Vec::new());
         sealer.enter(keys(0), Time::from_ms(1), true);
         opener.enter(come.keys, Time::from_ms(1), &[]);
-        sealer.seal(Time::from_ms(1), track, b"hello", &mut sealed).unwrap();
-        let opened = opener.open(Time::from_ms(1), Codec::Opus, &sealed).unwrap();
-        assert_eq!((opened.frame.as_slice(), opened.device.as_ref()), (b"hello".as_slice(), &name(0)));
+        sealer.seal(Time::from_ms(1), track, b"hello", &mut frame).unwrap();
+        let shown = opener.open(Time::from_ms(1), Codec::Opus, &frame).unwrap();
+        assert_eq!((shown.frame.as_slice(), shown.device.as_ref()), (b"hello".as_slice(), &name(0)));
         assert!(MediaKeys::from_secret(b"x").is_none());
     }
 }

@@ -120,7 +120,7 @@ pub struct Track {
 /// The first of sixteen numbers for the tracks of a device that starts sending now (spec: MED-03): the time in seconds, so
 /// that they are fresh in the session, whatever came before.
 pub fn first_number(now: Time) -> TrackNumber {
-    let seconds = now.as_ms() / 1000 & 0x0fff_ffff;
+    let seconds = (now.as_ms() / 1000) & 0x0fff_ffff;
     TrackNumber(u32::try_from(seconds).unwrap_or(0) << 4)
 }
 

@@ -68,7 +68,14 @@ impl Bundle {
 
     /// One line for each file, as `sha256sum` writes it.
     pub fn hashes(&self) -> String {
-        self.files.iter().map(|(path, file)| format!("{}  {path}\n", file.hash)).collect()
+        let mut lines = String::new();
+        for (path, file) in &self.files {
+            lines += &file.hash;
+            lines += "  ";
+            lines += path;
+            lines.push('\n');
+        }
+        lines
     }
 }
 
