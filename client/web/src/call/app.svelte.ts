@@ -106,11 +106,11 @@ export class App {
     this.show();
   }
 
-  join(choices: capture.Choices, tracks: { camera: MediaStreamTrack | undefined; microphone: MediaStreamTrack | undefined }): void {
+  join(choices: capture.Choices, opening: capture.Opening): void {
     if (this.place.at !== 'before') return;
     const { link, address } = this.place;
     keepInCall(true);
-    this.place = { at: 'call', link, call: new Call(this.driver, link, address, choices, tracks) };
+    this.place = { at: 'call', link, call: new Call(this.driver, link, address, choices, opening) };
   }
 
   /** Back to the door of the meeting that was left. */
@@ -142,14 +142,15 @@ export class App {
       this.place = { at: 'bad-link', reason: error instanceof Error ? error.message : '' };
       return;
     }
-    if (fresh && wasInCall()) void this.joinAgain();
+    if (fresh && wasInCall()) this.joinAgain();
   }
 
   /** The tab was loaded anew in mid-call: back in with the choices of before. */
-  private async joinAgain(): Promise<void> {
+  private joinAgain(): void {
     const choices = capture.remembered();
-    const camera = choices.cameraOn ? await capture.camera(choices).catch(() => undefined) : undefined;
-    const microphone = choices.microphoneOn ? await capture.microphone(choices).catch(() => undefined) : undefined;
+    const nothing = Promise.resolve(undefined);
+    const camera = choices.cameraOn ? capture.camera(choices).catch(() => undefined) : nothing;
+    const microphone = choices.microphoneOn ? capture.microphone(choices).catch(() => undefined) : nothing;
     this.join(choices, { camera, microphone });
   }
 

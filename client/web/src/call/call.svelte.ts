@@ -78,6 +78,7 @@ export class Call {
   private connection: Connection | undefined;
   private session: number | undefined;
   private hasKeys = false;
+  private workerReady = false;
   private opening = false;
   private tracks: Partial<Record<TrackKind, MediaStreamTrack>> = {};
   private readonly numbers: Record<TrackKind, number>;
@@ -93,7 +94,7 @@ export class Call {
     link: string,
     address: string,
     private choices: capture.Choices,
-    tracks: { camera: MediaStreamTrack | undefined; microphone: MediaStreamTrack | undefined },
+    opening: capture.Opening,
   ) {
     this.address = address;
     const first = firstTrackNumber();
@@ -102,11 +103,8 @@ export class Call {
     this.worker.onmessage = ({ data }: MessageEvent<FromWorker>) => this.heard(data);
     this.tell({ type: 'start', key: driver.workerKey() });
     for (const kind of ['audio', 'video', 'screen'] as const) this.tell({ type: 'number', kind, number: this.numbers[kind] });
-    if (tracks.microphone !== undefined) this.tracks.audio = tracks.microphone;
-    if (tracks.camera !== undefined) this.tracks.video = tracks.camera;
-    this.microphoneOn = tracks.microphone !== undefined && choices.microphoneOn;
-    this.cameraOn = tracks.camera !== undefined && choices.cameraOn;
-    this.showPreview();
+    void opening.microphone.then((track) => this.begin('audio', track, choices.microphoneOn));
+    void opening.camera.then((track) => this.begin('video', track, choices.cameraOn));
     this.unlisten = driver.listen((event, sealed) => this.take(event, sealed));
     this.looking = setInterval(() => void this.look(), LOOK_EVERY_MS);
     driver.command({ type: 'join', meeting: link }).catch((error: unknown) => this.end('refused', sentence(error)));
@@ -211,6 +209,18 @@ export class Call {
     this.publish();
   }
 
+  /** A device that was being opened while the person joined. */
+  private begin(kind: 'audio' | 'video', track: MediaStreamTrack | undefined, on: boolean): void {
+    if (track === undefined) return;
+    if (this.over !== undefined || this.tracks[kind] !== undefined) return track.stop();
+    this.tracks[kind] = track;
+    if (kind === 'audio') this.microphoneOn = on;
+    else this.cameraOn = on;
+    this.showPreview();
+    void this.send(kind);
+    this.publish();
+  }
+
   private isOn(kind: TrackKind): boolean {
     return { audio: this.microphoneOn, video: this.cameraOn, screen: this.sharing }[kind];
   }
@@ -235,6 +245,11 @@ export class Call {
   }
 
   private heard(message: FromWorker): void {
+    if (message.type === 'ready') {
+      this.workerReady = true;
+      void this.connect();
+      return;
+    }
     if (message.type === 'counts') {
       this.counts = message.counts;
       return;
@@ -334,7 +349,7 @@ export class Call {
 
   private async connect(): Promise<void> {
     const session = this.session;
-    if (this.opening || this.connection !== undefined || session === undefined || !this.hasKeys || this.phase !== 'in') return;
+    if (this.opening || this.connection !== undefined || session === undefined || !this.hasKeys || !this.workerReady || this.phase !== 'in') return;
     this.opening = true;
     try {
       const wanted = { meeting: this.address, session, numbers: this.numbers };

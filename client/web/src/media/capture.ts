@@ -17,6 +17,12 @@ export interface Devices {
   speakers: MediaDeviceInfo[];
 }
 
+/** What is being opened; undefined: it is not there, not allowed or not wanted. */
+export interface Opening {
+  camera: Promise<MediaStreamTrack | undefined>;
+  microphone: Promise<MediaStreamTrack | undefined>;
+}
+
 /** Why nothing is captured. */
 export type Denied = 'denied' | 'missing' | 'busy';
 

@@ -43,6 +43,7 @@ async function obey(message: ToWorker): Promise<void> {
     case 'start':
       await load();
       frames = new Frames(message.key);
+      scope.postMessage({ type: 'ready' });
       break;
     case 'keys':
       await frames?.enter(message.sealed);

@@ -19,6 +19,8 @@ export interface Counts {
 }
 
 export type FromWorker =
+  /** It listens: a transform that is made earlier can be lost, and its track with it. */
+  | { type: 'ready' }
   /** The first frame of a sender came through a slot; whose it is, its key proves. */
   | { type: 'proven'; slot: string; device: string; track: number; kind: TrackKind }
   | { type: 'counts'; counts: Counts };
