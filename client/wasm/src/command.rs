@@ -57,6 +57,7 @@ enum Kind {
     Audio,
     Video,
     Screen,
+    ScreenAudio,
 }
 
 impl From<Track> for types::Track {
@@ -65,6 +66,7 @@ impl From<Track> for types::Track {
             Kind::Audio => (types::TrackKind::Audio, types::Codec::Opus),
             Kind::Video => (types::TrackKind::Video, types::Codec::Vp8),
             Kind::Screen => (types::TrackKind::Screen, types::Codec::Vp8),
+            Kind::ScreenAudio => (types::TrackKind::ScreenAudio, types::Codec::Opus),
         };
         Self { number: track.number, kind: kind.into(), codec: codec.into(), layers: track.layers }
     }

@@ -49,7 +49,7 @@ impl OpenedFrame {
         self.track
     }
 
-    /// audio, video or screen.
+    /// audio, video, screen or `screen_audio`.
     pub fn kind(&self) -> String {
         self.kind.to_owned()
     }
@@ -89,6 +89,7 @@ impl Frames {
             "audio" => (Kind::Audio, Codec::Opus),
             "video" => (Kind::Video, Codec::Vp8),
             "screen" => (Kind::Screen, Codec::Vp8),
+            "screen_audio" => (Kind::ScreenAudio, Codec::Opus),
             _ => return Err(sentence(&"no such kind of track")),
         };
         let layer = Layer::new(layer).ok_or_else(|| sentence(&"no such layer"))?;
@@ -108,6 +109,7 @@ impl Frames {
                     Kind::Audio => "audio",
                     Kind::Video => "video",
                     Kind::Screen => "screen",
+                    Kind::ScreenAudio => "screen_audio",
                 };
                 let device = opened.device.to_string();
                 Ok(Some(OpenedFrame { device, track: opened.track.number.0, kind, data: opened.frame }))

@@ -175,6 +175,7 @@ fn kind(track: &types::Track) -> &'static str {
         types::TrackKind::Audio => "audio",
         types::TrackKind::Video => "video",
         types::TrackKind::Screen => "screen",
+        types::TrackKind::ScreenAudio => "screen_audio",
         types::TrackKind::Unspecified => "unknown",
     }
 }

@@ -13,11 +13,11 @@ pub enum Error {
     /// The codec is not known here.
     #[error("unknown codec")]
     Codec,
-    /// Audio needs Opus, video and screens need VP8.
+    /// Sound needs Opus, pictures need VP8.
     #[error("the codec does not fit the kind of track")]
     Mismatch,
-    /// A track has one to three layers, audio one.
-    #[error("a track has one to three layers, audio one")]
+    /// A track has one to three layers, sound one.
+    #[error("a track has one to three layers, sound one")]
     Layers,
 }
 
@@ -31,6 +31,8 @@ pub enum Kind {
     Video = 2,
     /// A screen.
     Screen = 3,
+    /// The sound of a screen.
+    ScreenAudio = 4,
 }
 
 /// How a track is coded; the numbers stand in the authenticated data of its frames.
@@ -80,7 +82,7 @@ impl Kind {
     /// The medium that carries it.
     pub const fn medium(self) -> Medium {
         match self {
-            Self::Audio => Medium::Audio,
+            Self::Audio | Self::ScreenAudio => Medium::Audio,
             Self::Video | Self::Screen => Medium::Video,
         }
     }
@@ -98,7 +100,7 @@ impl Codec {
     /// The kinds of track that it can carry, the likeliest first.
     pub const fn kinds(self) -> &'static [Kind] {
         match self {
-            Self::Opus => &[Kind::Audio],
+            Self::Opus => &[Kind::Audio, Kind::ScreenAudio],
             Self::Vp8 => &[Kind::Video, Kind::Screen],
         }
     }
@@ -158,6 +160,7 @@ impl TryFrom<&wire::Track> for Track {
             Ok(wire::TrackKind::Audio) => Kind::Audio,
             Ok(wire::TrackKind::Video) => Kind::Video,
             Ok(wire::TrackKind::Screen) => Kind::Screen,
+            Ok(wire::TrackKind::ScreenAudio) => Kind::ScreenAudio,
             Ok(wire::TrackKind::Unspecified) | Err(_) => return Err(Error::Kind),
         };
         let codec = match wire::Codec::try_from(track.codec) {
@@ -168,7 +171,7 @@ impl TryFrom<&wire::Track> for Track {
         if kind.medium() != codec.medium() {
             return Err(Error::Mismatch);
         }
-        let most = if kind == Kind::Audio { 1 } else { 3 };
+        let most = if kind.medium() == Medium::Audio { 1 } else { 3 };
         let layers =
             u8::try_from(track.layers).ok().filter(|n| (1..=most).contains(n)).ok_or(Error::Layers)?;
         Ok(Self { number: TrackNumber(track.number), kind, codec, layers })
@@ -181,6 +184,7 @@ impl From<&Track> for wire::Track {
             Kind::Audio => wire::TrackKind::Audio,
             Kind::Video => wire::TrackKind::Video,
             Kind::Screen => wire::TrackKind::Screen,
+            Kind::ScreenAudio => wire::TrackKind::ScreenAudio,
         };
         let codec = match track.codec {
             Codec::Opus => wire::Codec::Opus,
@@ -209,6 +213,11 @@ mod tests {
         assert_eq!(Track::try_from(&wire::Track { layers: 0, ..audio }), Err(Error::Layers));
         assert_eq!(Track::try_from(&wire::Track { codec: 2, ..audio }), Err(Error::Mismatch));
         assert_eq!(Track::try_from(&wire::Track { codec: 9, ..audio }), Err(Error::Codec));
+        let screen_sound = wire::Track { kind: 4, ..audio };
+        let sound = Track::try_from(&screen_sound).map(|track| (wire::Track::from(&track), track.kind));
+        assert_eq!(sound, Ok((screen_sound, Kind::ScreenAudio)));
+        assert_eq!(Track::try_from(&wire::Track { layers: 2, ..screen_sound }), Err(Error::Layers));
+        assert_eq!(Track::try_from(&wire::Track { codec: 2, ..screen_sound }), Err(Error::Mismatch));
         assert_eq!(Track::try_from(&wire::Track { kind: 0, ..audio }), Err(Error::Kind));
     }
 }

@@ -134,6 +134,11 @@ fn med_09_a_frame_is_what_its_sender_said_and_nothing_else() {
     let camera = seal(&mut sealer, at(0), CAMERA, &key_frame);
     assert_eq!(opener.open(at(0), Codec::Vp8, &camera), Err(OpenError::NotAuthentic));
     assert!(opener.open(at(0), Codec::Opus, &frame).is_err());
+    let sound = TrackLayer { number: TrackNumber(3), kind: Kind::ScreenAudio, ..VOICE };
+    let frame = seal(&mut sealer, at(0), sound, b"applause");
+    assert_eq!(opener.open(at(0), Codec::Opus, &frame).unwrap().track, sound);
+    let voice = seal(&mut sealer, at(0), TrackLayer { kind: Kind::Audio, ..sound }, b"a word");
+    assert_eq!(opener.open(at(0), Codec::Opus, &voice), Err(OpenError::NotAuthentic));
     let mut out = Vec::new();
     assert_eq!(sealer.seal(at(0), screen, &[0; 5], &mut out), Err(SealError::TooShort));
 }

@@ -87,7 +87,8 @@ fn med_01_key_ids_match_the_vectors() {
 #[test]
 fn med_04_frames_match_the_vectors() {
     for vector in vectors("frames") {
-        let kind = [Kind::Audio, Kind::Video, Kind::Screen][small(&vector, "kind") as usize - 1];
+        let kind =
+            [Kind::Audio, Kind::Video, Kind::Screen, Kind::ScreenAudio][small(&vector, "kind") as usize - 1];
         let codec = [Codec::Opus, Codec::Vp8][small(&vector, "codec") as usize - 1];
         let track =
             TrackLayer { number: TrackNumber(small(&vector, "track")), kind, codec, layer: layer(&vector) };

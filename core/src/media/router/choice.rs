@@ -65,7 +65,7 @@ fn wanted(
         let mut all: Vec<_> = others().collect();
         all.sort_by_key(|(id, routed)| {
             let voice = voices.iter().position(|voice| voice == *id).unwrap_or(usize::MAX);
-            (routed.track.kind != Kind::Screen, voice, **id)
+            (!matches!(routed.track.kind, Kind::Screen | Kind::ScreenAudio), voice, **id)
         });
         wanted.extend(all.into_iter().map(|(id, routed)| Filling { track: *id, layer: routed.layer_for(0) }));
     }

@@ -14,7 +14,7 @@ use std::{
 use crate::{
     identity::address::DeviceUri,
     ids::TrackNumber,
-    media::track::{Layer, Medium, Track},
+    media::track::{Kind, Layer, Medium, Track},
 };
 
 /// A device's connection at this server.
@@ -195,9 +195,10 @@ impl Router {
         }
     }
 
-    /// Somebody speaks.
+    /// Somebody speaks; the sound of a screen is nobody's voice.
     pub fn heard(&mut self, track: TrackId) {
-        if self.voices.first() != Some(&track) && self.tracks.contains_key(&track) {
+        let is_voice = self.tracks.get(&track).is_some_and(|routed| routed.track.kind == Kind::Audio);
+        if is_voice && self.voices.first() != Some(&track) {
             self.voices.retain(|voice| *voice != track);
             self.voices.insert(0, track);
             if self.clients.values().any(|client| !client.carries(track)) {

@@ -15,7 +15,7 @@ fn device(domain: &str, name: &str) -> DeviceUri {
 }
 
 fn track(number: u32, kind: Kind, layers: u8) -> Track {
-    let codec = if kind == Kind::Audio { Codec::Opus } else { Codec::Vp8 };
+    let codec = if kind.medium() == Medium::Audio { Codec::Opus } else { Codec::Vp8 };
     Track { number: TrackNumber(number), kind, codec, layers }
 }
 
@@ -74,6 +74,19 @@ fn med_14_slots_do_not_move_while_their_track_is_wanted() {
     assert_eq!(change.filling, Some(Filling { track: bob_camera, layer: layer(0) }), "a smaller layer");
     assert_eq!(router.poll(), None);
     assert!(carried(&router)[0].is_some(), "no wish for sound: the server chooses");
+}
+
+#[test]
+fn med_14_the_sound_of_a_screen_comes_before_voices() {
+    let mut router = room();
+    let bob_voice = find(&router, Origin::Client(ClientId(1)), "north.example", "bob", 1);
+    assert_eq!(router.slots(ClientId(0)).next().unwrap().unwrap().track, bob_voice);
+    let carol = device("south.example", "carol");
+    router.publish(Origin::Link(LinkId(7)), &carol, &[track(10, Kind::ScreenAudio, 1)]);
+    let sound = find(&router, Origin::Link(LinkId(7)), "south.example", "carol", 10);
+    assert_eq!(router.slots(ClientId(0)).next().unwrap().unwrap().track, sound);
+    router.heard(bob_voice);
+    assert_eq!(router.slots(ClientId(0)).next().unwrap().unwrap().track, sound);
 }
 
 #[test]
