@@ -6,6 +6,8 @@ export interface Choices {
   speaker: string | undefined;
   cameraOn: boolean;
   microphoneOn: boolean;
+  /** Whether single keys do something in the room. */
+  shortcuts: boolean;
   width: number;
   height: number;
   frameRate: number;
@@ -33,6 +35,7 @@ const DEFAULTS: Choices = {
   speaker: undefined,
   cameraOn: true,
   microphoneOn: true,
+  shortcuts: true,
   width: 640,
   height: 360,
   frameRate: 24,

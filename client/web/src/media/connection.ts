@@ -5,11 +5,15 @@ import type { Api } from '../core/grpc_web';
 import { MediaCalls } from '../core/media_service';
 import type { Published, Slot, Wish } from '../core/media_service';
 import type { Place } from './messages';
+import { Meter } from './meter';
+import type { Path, Quality } from './meter';
 
 const AUDIO_SLOTS = 6;
 const VIDEO_SLOTS = 9;
 /** No connection after so long is none. */
 const CONNECT_WITHIN_MS = 8_000;
+/** A connection without a sign of life for so long is opened anew. */
+const SILENT_WITHIN_MS = 4_000;
 const KINDS: TrackKind[] = ['audio', 'video', 'screen'];
 
 /** A receiving place: its name here, and what it plays. */
@@ -25,17 +29,6 @@ export interface Wanted {
   numbers: Record<TrackKind, number>;
 }
 
-/** How well packets come, of one receiving place. */
-export interface Quality {
-  slot: string;
-  audioLevel: number;
-  lost: number;
-  received: number;
-  framesDecoded: number;
-  freezes: number;
-  energy: number;
-}
-
 /** This browser cannot seal frames, so it cannot take part. */
 export function canSealFrames(): boolean {
   return 'RTCRtpScriptTransform' in globalThis && 'RTCPeerConnection' in globalThis;
@@ -49,6 +42,8 @@ export class Connection {
   private readonly slots: Map<string, RTCRtpTransceiver>;
   private active = new Set<TrackKind>(['audio', 'video']);
   private wishes: Wish[] = [];
+  private readonly meter = new Meter();
+  private silence: ReturnType<typeof setTimeout> | undefined;
 
   private constructor(
     private readonly peer: RTCPeerConnection,
@@ -81,9 +76,7 @@ export class Connection {
       await peer.setRemoteDescription({ type: 'answer', sdp: calls.answer });
       await connection.connected();
       void connection.follow(calls, slots, lost);
-      peer.onconnectionstatechange = () => {
-        if (peer.connectionState === 'failed') connection.lose(lost, 'the media connection was lost');
-      };
+      peer.onconnectionstatechange = () => connection.changed(lost);
       return connection;
     } catch (error) {
       connection.close();
@@ -113,33 +106,32 @@ export class Connection {
     return [...this.slots].find(([, transceiver]) => transceiver.mid === mid)?.[0];
   }
 
-  /** How well each receiving place does. */
-  async quality(): Promise<Quality[]> {
+  /** How well each receiving place does, and the path. */
+  async quality(): Promise<{ slots: Quality[]; path: Path | undefined }> {
     const report = await this.peer.getStats();
-    const found: Quality[] = [];
-    report.forEach((stats: RTCInboundRtpStreamStats) => {
-      if (stats.type !== 'inbound-rtp' || stats.mid === undefined) return;
-      const slot = this.slotOf(stats.mid);
-      if (slot === undefined) return;
-      found.push({
-        slot,
-        audioLevel: stats.audioLevel ?? 0,
-        lost: stats.packetsLost ?? 0,
-        received: stats.packetsReceived ?? 0,
-        framesDecoded: stats.framesDecoded ?? 0,
-        freezes: stats.freezeCount ?? 0,
-        energy: stats.totalAudioEnergy ?? 0,
-      });
-    });
-    return found;
+    return this.meter.read(report, (mid) => this.slotOf(mid));
+  }
+
+  /** The network changed: a connection that does not hold any more is given up at once. */
+  check(lost: () => void): void {
+    if (this.peer.connectionState !== 'connected') this.lose(lost, 'the network changed');
   }
 
   close(): void {
     this.abort.abort();
+    clearTimeout(this.silence);
     this.peer.onconnectionstatechange = null;
     this.peer.close();
     void this.calls?.close().catch(() => undefined);
     this.calls = undefined;
+  }
+
+  private changed(lost: (reason: string) => void): void {
+    clearTimeout(this.silence);
+    const gone = () => this.lose(lost, 'the media connection was lost');
+    if (this.peer.connectionState === 'failed') gone();
+    // The browser itself waits half a minute longer.
+    else if (this.peer.connectionState === 'disconnected') this.silence = setTimeout(gone, SILENT_WITHIN_MS);
   }
 
   private lose(lost: (reason: string) => void, reason: string): void {

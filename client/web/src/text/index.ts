@@ -35,6 +35,11 @@ export function timeOf(ms: number): string {
   return new Intl.DateTimeFormat(bundles[0]?.locales[0], { hour: '2-digit', minute: '2-digit' }).format(ms);
 }
 
+/** A number as the person writes it. */
+export function number(value: number, digits = 0): string {
+  return new Intl.NumberFormat(bundles[0]?.locales[0], { maximumFractionDigits: digits }).format(value);
+}
+
 function bundle(language: string, source: string): FluentBundle {
   const made = new FluentBundle(language);
   made.addResource(new FluentResource(source));

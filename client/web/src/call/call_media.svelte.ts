@@ -1,0 +1,205 @@
+// The call's sound and pictures: the connection, kept up; and of what comes, what is shown and under whose name.
+
+import type { DeviceUri, TrackKind } from '../core/events';
+import type { Driver } from '../core/driver';
+import type { Slot, Wish } from '../core/media_service';
+import { Connection } from '../media/connection';
+import type { Path, Quality } from '../media/meter';
+import type { Counts, FromWorker, ToWorker } from '../media/messages';
+import { KINDS } from './own_media.svelte';
+import type { OwnMedia } from './own_media.svelte';
+
+/** What somebody shows: whose it is, the key of the frames proves. */
+export interface Shown {
+  slot: string;
+  device: DeviceUri;
+  kind: TrackKind;
+  stream: MediaStream;
+}
+
+interface Proof {
+  device: DeviceUri;
+  kind: TrackKind;
+}
+
+/** How soon a lost connection is tried again. */
+const RETRY_MS = 1_000;
+const LOOK_EVERY_MS = 500;
+/** Louder than this is speech. */
+const SPEECH = 0.02;
+
+export class CallMedia {
+  shown = $state.raw<Shown[]>([]);
+  speaking = $state.raw<ReadonlySet<DeviceUri>>(new Set());
+  /** Who spoke last, for the speaker view. */
+  lastSpeaker = $state<DeviceUri | undefined>(undefined);
+  reached = $state(false);
+  counts = $state.raw<Counts>({ sealed: 0, unsealed: 0, opened: 0, refused: 0 });
+  quality = $state.raw<Quality[]>([]);
+  path = $state.raw<Path | undefined>(undefined);
+
+  private readonly worker: Worker;
+  private connection: Connection | undefined;
+  private session: number | undefined;
+  private hasKeys = false;
+  private workerReady = false;
+  private opening = false;
+  private ended = false;
+  private slots: Slot[] = [];
+  private wishes: Wish[] = [];
+  private present: ReadonlySet<DeviceUri> = new Set();
+  private readonly proofs = new Map<string, Proof>();
+  private readonly streams = new Map<string, MediaStream>();
+  private readonly looking: ReturnType<typeof setInterval>;
+  private readonly backOnline = () => void this.connection?.check(() => this.lost());
+
+  constructor(
+    private readonly driver: Driver,
+    private readonly meeting: string,
+    private readonly numbers: Record<TrackKind, number>,
+    private readonly own: () => OwnMedia,
+  ) {
+    this.worker = new Worker(new URL('../media/frame_worker.ts', import.meta.url), { type: 'module' });
+    this.worker.onmessage = ({ data }: MessageEvent<FromWorker>) => this.heard(data);
+    this.tell({ type: 'start', key: driver.workerKey() });
+    for (const kind of KINDS) this.tell({ type: 'number', kind, number: numbers[kind] });
+    this.looking = setInterval(() => void this.look(), LOOK_EVERY_MS);
+    addEventListener('online', this.backOnline);
+  }
+
+  /** The device is in this session now. */
+  enter(session: number): void {
+    if (this.session !== undefined && this.session !== session) this.disconnect();
+    this.session = session;
+    void this.connect();
+  }
+
+  /** New keys, which only the worker can open. */
+  keys(sealed: Uint8Array): void {
+    this.tell({ type: 'keys', sealed });
+    this.hasKeys = true;
+    void this.connect();
+  }
+
+  /** Who is in the room: nobody else is shown. */
+  members(present: ReadonlySet<DeviceUri>): void {
+    this.present = present;
+    this.show();
+  }
+
+  async send(kind: TrackKind): Promise<void> {
+    await this.connection?.send(kind, this.own().sent(kind) ?? null).catch(() => undefined);
+  }
+
+  async wish(wishes: Wish[]): Promise<void> {
+    if (JSON.stringify(wishes) === JSON.stringify(this.wishes)) return;
+    this.wishes = wishes;
+    await this.connection?.wish(wishes).catch(() => undefined);
+  }
+
+  qualityOf(device: DeviceUri, kind: TrackKind): Quality | undefined {
+    const slot = this.shown.find((one) => one.device === device && one.kind === kind)?.slot;
+    return this.quality.find((one) => one.slot === slot);
+  }
+
+  end(): void {
+    this.ended = true;
+    this.disconnect();
+    clearInterval(this.looking);
+    removeEventListener('online', this.backOnline);
+    this.tell({ type: 'stop' });
+    setTimeout(() => this.worker.terminate(), RETRY_MS);
+  }
+
+  private tell(message: ToWorker): void {
+    this.worker.postMessage(message);
+  }
+
+  private heard(message: FromWorker): void {
+    switch (message.type) {
+      case 'ready':
+        this.workerReady = true;
+        void this.connect();
+        break;
+      case 'counts':
+        this.counts = message.counts;
+        break;
+      case 'proven':
+        this.proofs.set(message.slot, { device: message.device, kind: message.kind });
+        this.show();
+        break;
+    }
+  }
+
+  private async connect(): Promise<void> {
+    const session = this.session;
+    if (this.opening || this.connection !== undefined || this.ended || session === undefined) return;
+    if (!this.hasKeys || !this.workerReady) return;
+    this.opening = true;
+    try {
+      const wanted = { meeting: this.meeting, session, numbers: this.numbers };
+      const slots = (all: Slot[]) => {
+        this.slots = all;
+        this.show();
+      };
+      const connection = await Connection.open(this.driver.api, this.worker, wanted, slots, () => this.lost());
+      this.streams.clear();
+      for (const { slot, track } of connection.receivers) this.streams.set(slot, new MediaStream([track]));
+      this.connection = connection;
+      this.reached = true;
+      for (const kind of KINDS) await this.send(kind);
+      if (this.wishes.length > 0) await connection.wish(this.wishes).catch(() => undefined);
+      this.show();
+    } catch {
+      setTimeout(() => void this.connect(), RETRY_MS);
+    } finally {
+      this.opening = false;
+    }
+    if (this.ended) this.disconnect();
+  }
+
+  private lost(): void {
+    this.disconnect();
+    setTimeout(() => void this.connect(), RETRY_MS);
+  }
+
+  private disconnect(): void {
+    this.connection?.close();
+    this.connection = undefined;
+    this.reached = false;
+    this.proofs.clear();
+    this.slots = [];
+    this.show();
+  }
+
+  /** A slot is shown when its frames prove the sender whom the server names; what neither says alone is shown to nobody. */
+  private show(): void {
+    this.shown = this.slots.flatMap(({ mid, device }) => {
+      const slot = this.connection?.slotOf(mid);
+      const proof = slot === undefined ? undefined : this.proofs.get(slot);
+      const stream = slot === undefined ? undefined : this.streams.get(slot);
+      if (slot === undefined || proof === undefined || stream === undefined) return [];
+      return proof.device === device && this.present.has(device) ? [{ slot, device, kind: proof.kind, stream }] : [];
+    });
+  }
+
+  private async look(): Promise<void> {
+    const read = await this.connection?.quality().catch(() => undefined);
+    if (read === undefined) return;
+    const quality = read.slots;
+    this.quality = quality;
+    this.path = read.path;
+    const loud = new Map(quality.map((one) => [one.slot, one.audioLevel]));
+    const levels = this.shown.flatMap(({ slot, device, kind }) => {
+      const level = kind === 'audio' ? (loud.get(slot) ?? 0) : 0;
+      return level > SPEECH ? [{ device, level }] : [];
+    });
+    const loudest = levels.reduce<{ device: DeviceUri; level: number } | undefined>(
+      (best, one) => (best === undefined || one.level > best.level ? one : best),
+      undefined,
+    );
+    if (loudest !== undefined && !levels.some(({ device }) => device === this.lastSpeaker)) this.lastSpeaker = loudest.device;
+    const same = levels.length === this.speaking.size && levels.every(({ device }) => this.speaking.has(device));
+    if (!same) this.speaking = new Set(levels.map(({ device }) => device));
+  }
+}
