@@ -2,6 +2,8 @@
 
 import { chromium } from 'playwright-core';
 
+import { observe, stubborn } from './page_hooks.mjs';
+
 /** From the project's measurements; small pictures, because two cores carry all of it. */
 const FLAGS = [
   '--headless=new',
@@ -15,104 +17,118 @@ const FLAGS = [
   '--use-fake-device-for-media-stream',
   '--use-fake-ui-for-media-stream',
   '--allow-loopback-in-peer-connection',
-  '--auto-select-desktop-capture-source=Entire screen',
   '--autoplay-policy=no-user-gesture-required',
   '--disable-renderer-backgrounding',
   '--disable-background-timer-throttling',
 ];
 const CHOICES = { width: 160, height: 120, frameRate: 10, cameraOn: true, microphoneOn: true };
+const PERMISSIONS = ['camera', 'microphone', 'clipboard-read', 'clipboard-write'];
+/** How long anything may take that is not measured. */
+const PATIENCE_MS = 30_000;
 
-export function launch() {
-  return chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: FLAGS });
+export function launch(flags = [], environment = undefined) {
+  const options = { executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: [...FLAGS, ...flags] };
+  return chromium.launch(environment === undefined ? options : { ...options, env: { ...process.env, ...environment } });
 }
 
 export class Person {
-  static async open(browser, organisation, user, password, options = {}) {
-    const context = await browser.newContext({ permissions: ['camera', 'microphone', 'clipboard-read', 'clipboard-write'], ...options });
-    await context.addInitScript((choices) => {
-      if (localStorage.getItem('conclave.choices') === null) localStorage.setItem('conclave.choices', JSON.stringify(choices));
-      const Original = globalThis.RTCPeerConnection;
-      globalThis.peers = [];
-      globalThis.RTCPeerConnection = class extends Original {
-        constructor(...args) {
-          super(...args);
-          globalThis.peers.push(this);
-        }
-      };
-      globalThis.violations = [];
-      document.addEventListener('securitypolicyviolation', (event) => globalThis.violations.push(`${event.violatedDirective} ${event.blockedURI}`));
-    }, CHOICES);
-    const person = new Person(context, await context.newPage(), organisation, user, password);
-    person.watch();
+  static async open(browser, organisation, user, password, { isStubborn = false, choices = {}, permissions = PERMISSIONS, ...options } = {}) {
+    const context = await browser.newContext({ permissions, ...options });
+    context.setDefaultTimeout(PATIENCE_MS);
+    await context.addInitScript(observe, { ...CHOICES, ...choices });
+    if (isStubborn) await context.addInitScript(stubborn);
+    const person = new Person(context, organisation, user, password);
+    context.on('page', (page) => person.#watch(page));
+    context.on('request', (request) => person.requests.push(request.url()));
+    person.page = await context.newPage();
     return person;
   }
 
-  constructor(context, page, organisation, user, password) {
-    Object.assign(this, { context, page, organisation, user, password });
+  constructor(context, organisation, user, password) {
+    Object.assign(this, { context, organisation, user, password });
     this.requests = [];
     this.errors = [];
+    this.expected = [];
   }
 
   get address() {
     return `${this.user}@${this.organisation.domain}`;
   }
 
-  watch() {
-    this.page.on('request', (request) => this.requests.push(request.url()));
-    this.page.on('console', (message) => {
-      if (message.type() === 'error') this.errors.push(message.text());
+  #watch(page) {
+    page.on('console', (message) => {
+      if (message.type() === 'error') this.errors.push(`${message.text()} (${message.location().url})`);
     });
-    this.page.on('pageerror', (error) => this.errors.push(String(error)));
+    page.on('pageerror', (error) => this.errors.push(String(error)));
+    // Who is asked whether they are sure, is.
+    page.on('dialog', (dialog) => void dialog.accept().catch(() => undefined));
   }
+
+  // The door.
 
   async signIn(path = '/') {
     await this.page.goto(`${this.organisation.origin}${path}`);
-    if (path !== '/') await this.page.click('button:has-text("I have an account here")');
+    if (path !== '/') await this.press('I have an account here');
     await this.page.fill('input[name=user]', this.user);
     await this.page.fill('input[name=password]', this.password);
-    await this.page.click('button:has-text("Sign in")');
+    await this.press('Sign in');
+  }
+
+  async atStart() {
+    await this.page.waitForSelector('h1:has-text("Good to see you")');
   }
 
   /** Meets now, and gives the link's path. */
-  async meetNow(title, { lobby = false } = {}) {
+  async meetNow(title, { lobby = false, guests = true } = {}) {
+    if (!(await this.page.isVisible('input[name=title]'))) await this.page.goto(`${this.organisation.origin}/`);
     await this.page.fill('input[name=title]', title);
-    if (lobby) await this.page.check('input[name=lobby]');
-    await this.page.click('form button:has-text("Meet now")');
+    await this.page.setChecked('input[name=lobby]', lobby);
+    await this.page.setChecked('input[name=guests]', guests);
+    await this.press('Meet now');
     await this.page.waitForSelector('button:has-text("Join now")');
+    return this.path();
+  }
+
+  path() {
     return this.page.evaluate(() => location.pathname + location.hash);
   }
 
+  /** Opens a link at the own server. */
+  async goTo(path) {
+    // A change of the fragment alone loads nothing anew.
+    await this.page.goto('about:blank');
+    await this.page.goto(`${this.organisation.origin}${path}`);
+  }
+
   async join() {
-    await this.page.click('button:has-text("Join now")');
+    await this.press('Join now');
+  }
+
+  /** Opens a link and asks to enter. */
+  async enter(path) {
+    await this.goTo(path);
+    await this.join();
   }
 
   async inRoom() {
-    await this.page.waitForSelector('button[aria-label=Leave]', { timeout: 60_000 });
+    await this.page.waitForSelector('button[aria-label=Leave]');
   }
 
-  /** Frames decoded of somebody's camera, as their tile plays them. */
-  framesOf(other) {
-    return this.page.evaluate((address) => {
-      const [user, domain] = address.split('@');
-      const tile = [...document.querySelectorAll('figure[data-kind=camera][data-own=false]')].find((one) =>
-        one.dataset.device.startsWith(`conclave://${domain}/u/${user}/`),
-      );
-      return tile?.querySelector('video')?.getVideoPlaybackQuality().totalVideoFrames ?? 0;
-    }, other.address);
+  /** The page says this. */
+  async reads(text) {
+    await this.page.getByText(text).first().waitFor();
   }
 
-  /** The energy of all sound that came. */
-  energy() {
-    return this.page.evaluate(async () => {
-      let energy = 0;
-      for (const peer of globalThis.peers) {
-        for (const stats of (await peer.getStats()).values()) {
-          if (stats.type === 'inbound-rtp' && stats.kind === 'audio') energy += stats.totalAudioEnergy ?? 0;
-        }
-      }
-      return energy;
-    });
+  async press(name, exact = false) {
+    await this.page.getByRole('button', { name, exact }).first().click();
   }
+
+  async leave() {
+    await this.press('Leave', true);
+    await this.reads('You left the meeting');
+  }
+
+  // In the room.
 
   async open(panel) {
     const button = this.page.locator(`footer button[aria-label=${panel}]`);
@@ -121,13 +137,13 @@ export class Person {
 
   async say(text) {
     await this.open('Chat');
-    await this.page.fill('input[name=say]', text);
-    await this.page.click('button[aria-label=Send]');
+    await this.page.fill('[name=say]', text);
+    await this.press('Send', true);
   }
 
   async hears(text) {
     await this.open('Chat');
-    await this.page.waitForSelector(`[role=log] >> text=${text}`, { timeout: 30_000 });
+    await this.page.locator('[role=log]').getByText(text, { exact: true }).first().waitFor();
   }
 
   async code() {
@@ -135,29 +151,139 @@ export class Person {
     return this.page.locator('[data-code]').getAttribute('data-code');
   }
 
-  async leave() {
-    await this.page.click('button[aria-label=Leave]');
+  /** The line of somebody in the list of people. */
+  async line(address) {
+    await this.open('People');
+    return this.page.locator(`[data-member="${address}"]`);
   }
 
-  /** What must never have happened: a request elsewhere, a violation of the content security policy, an error. */
+  /** Waits until exactly these addresses are in the room. */
+  async sees(addresses) {
+    await this.open('People');
+    const wanted = [...addresses].sort().join(' ');
+    const there = () => this.page.locator('[data-member]').evaluateAll((all) => all.map((one) => one.dataset.member).sort().join(' '));
+    await until(`${this.user} sees ${wanted} in the room`, async () => (await there()) === wanted);
+  }
+
+  async remove(address) {
+    await (await this.line(address)).getByRole('button', { name: 'Remove' }).click();
+  }
+
+  // What comes.
+
+  /** Frames of somebody's camera (or screen) that their tile has played. */
+  framesOf(other, kind = 'camera') {
+    return this.page.evaluate(
+      ([address, kind]) => {
+        const at = address.lastIndexOf('@');
+        const [user, domain] = [address.slice(0, at), address.slice(at + 1)];
+        const tile = [...document.querySelectorAll(`figure[data-kind=${kind}][data-own=false]`)].find((one) => {
+          const parts = /^conclave:\/\/([^/]+)\/[^/]+\/([^/]+)\//u.exec(one.dataset.device ?? '');
+          return parts?.[1] === domain && decodeURIComponent(parts[2]) === user;
+        });
+        return tile?.querySelector('video')?.getVideoPlaybackQuality().totalVideoFrames ?? 0;
+      },
+      [other.address, kind],
+    );
+  }
+
+  /** Waits until more frames of somebody are played than now. */
+  async watches(other, kind = 'camera', more = 10) {
+    const before = await this.framesOf(other, kind);
+    await until(`${this.user} sees ${other.user}'s ${kind}`, async () => {
+      const now = await this.framesOf(other, kind);
+      return now > before + more || (now < before && now > more); // A new tile counts anew.
+    });
+  }
+
+  /** Waits until more sound has come than now. */
+  async listens() {
+    const { energy } = await this.received();
+    await until(`${this.user} hears something`, async () => (await this.received()).energy > energy);
+  }
+
+  /** Sums over all streams that come in and go out. */
+  received() {
+    return this.page.evaluate(async () => {
+      const sum = { framesDecoded: 0, keyFramesDecoded: 0, freezes: 0, frozenSeconds: 0, energy: 0, asked: 0, wasAsked: 0 };
+      for (const peer of globalThis.peers) {
+        for (const stats of (await peer.getStats()).values()) {
+          if (stats.type === 'inbound-rtp') {
+            sum.energy += stats.totalAudioEnergy ?? 0;
+            sum.framesDecoded += stats.framesDecoded ?? 0;
+            sum.keyFramesDecoded += stats.keyFramesDecoded ?? 0;
+            sum.freezes += stats.freezeCount ?? 0;
+            sum.frozenSeconds += stats.totalFreezesDuration ?? 0;
+            sum.asked += (stats.pliCount ?? 0) + (stats.firCount ?? 0);
+          } else if (stats.type === 'outbound-rtp') {
+            sum.wasAsked += (stats.pliCount ?? 0) + (stats.firCount ?? 0);
+          }
+        }
+      }
+      return sum;
+    });
+  }
+
+  /** What the frame workers counted last. */
+  counts() {
+    return this.page.evaluate(() => {
+      const sum = { sealed: 0, unsealed: 0, opened: 0, refused: 0 };
+      for (const one of globalThis.counts) for (const kind of Object.keys(sum)) sum[kind] += one?.[kind] ?? 0;
+      return sum;
+    });
+  }
+
+  /** Frames that a stubborn page has played, told to stop or not. */
+  played() {
+    return this.page.evaluate(() => globalThis.playing.reduce((sum, video) => sum + video.getVideoPlaybackQuality().totalVideoFrames, 0));
+  }
+
+  // What must not happen.
+
+  /** During `act`, and only then, console errors like these are expected. */
+  async expecting(errors, act) {
+    this.expected = errors;
+    const from = this.errors.length;
+    try {
+      return await act();
+    } finally {
+      const later = this.errors.splice(from);
+      this.errors.push(...later.filter((error) => !errors.some((one) => one.test(error))));
+      this.expected = [];
+    }
+  }
+
+  /** A request elsewhere, a violation of the content security policy, an error. */
   async misdeeds() {
-    const elsewhere = this.requests.filter((url) => !url.startsWith(this.organisation.origin) && !url.startsWith('blob:') && !url.startsWith('data:'));
-    const violations = await this.page.evaluate(() => globalThis.violations).catch(() => []);
-    return [...elsewhere.map((url) => `request: ${url}`), ...violations, ...this.errors];
+    const own = (url) => url.startsWith(`${this.organisation.origin}/`) || /^(blob|data|about):/u.test(url);
+    const elsewhere = this.requests.filter((url) => !own(url)).map((url) => `request: ${url}`);
+    const pages = this.context.pages();
+    const violations = await Promise.all(pages.map((page) => page.evaluate(() => globalThis.violations ?? []).catch(() => [])));
+    return [...elsewhere, ...violations.flat(), ...this.errors];
+  }
+
+  /** What was looked at is not looked at again. */
+  forget() {
+    this.requests = [];
+    this.errors = [];
+  }
+
+  async picture(path) {
+    await this.page.screenshot({ path, timeout: 5_000 }).catch(() => undefined);
   }
 
   async close() {
-    await this.context.close();
+    await this.context.close().catch(() => undefined);
   }
 }
 
 /** Waits until `look` gives something true. */
-export async function until(what, look, within = 45_000) {
+export async function until(what, look, within = PATIENCE_MS) {
   const end = Date.now() + within;
   for (;;) {
     const value = await look();
     if (value) return value;
     if (Date.now() > end) throw new Error(`${what}: not within ${within / 1000} s`);
-    await new Promise((resolve) => setTimeout(resolve, 250));
+    await new Promise((resolve) => setTimeout(resolve, 100));
   }
 }

@@ -1,0 +1,85 @@
+// What hosts decide: who comes in, who goes, whether anybody new comes, and when it is over.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { until } from './person.mjs';
+import { Stage } from './stage.mjs';
+
+const stage = Stage.for({ north: ['alice', 'carol'], south: ['bob', 'dave'] });
+let alice, bob, carol, dave, link;
+
+test('who comes by link waits in the lobby, unseen and unhearing, and may be turned away', async () => {
+  alice = await stage.signedIn(stage.north, 'alice');
+  bob = await stage.signedIn(stage.south, 'bob', { isStubborn: true });
+  link = await stage.meeting('Lobby', [alice], { lobby: true });
+  await bob.enter(link);
+  await bob.reads('A host will let you in');
+  await alice.open('People');
+  await alice.reads('Waiting to be let in');
+  await alice.sees([alice.address]);
+  assert.equal((await bob.received()).framesDecoded, 0);
+  await alice.press('Deny', true);
+  await bob.reads('A host turned you away');
+  assert.equal(await alice.page.getByText('Waiting to be let in').count(), 0);
+});
+
+test('who asks again may be admitted', async () => {
+  await bob.press('Join again');
+  await bob.join();
+  await bob.reads('A host will let you in');
+  await alice.open('People');
+  await alice.press('Admit', true);
+  await bob.inRoom();
+  await alice.sees([alice.address, bob.address]);
+  await alice.watches(bob);
+  await bob.watches(alice);
+});
+
+test('who is removed sees and hears nothing within a second and never again, though their page keeps all that it has', async () => {
+  carol = await stage.signedIn(stage.north, 'carol');
+  await carol.enter(link);
+  await alice.open('People');
+  await alice.press('Admit', true);
+  await carol.inRoom();
+  await bob.watches(carol);
+  await bob.watches(alice);
+  await alice.remove(bob.address);
+  await bob.reads('A host removed you from the meeting');
+  await new Promise((resolve) => setTimeout(resolve, 1_000)); // The second that the promise names.
+  const before = { frames: await bob.played(), ...(await bob.counts()) };
+  await Promise.all([alice.sees([alice.address, carol.address]), carol.sees([alice.address, carol.address])]);
+  for (const [one, other] of [[alice, carol], [carol, alice]]) {
+    await one.watches(other, 'camera', 30);
+    await one.listens();
+  }
+  assert.ok(before.frames > 20 && before.opened > 20, 'bob saw something before');
+  assert.equal(await bob.played(), before.frames);
+  assert.equal((await bob.counts()).opened, before.opened);
+});
+
+test('who was removed stays out, and is told so', async () => {
+  await bob.press('Join again');
+  await bob.join();
+  await bob.reads('You could not enter');
+});
+
+test('a locked meeting tells a newcomer why the door stays shut', async () => {
+  await alice.open('People');
+  await alice.press('Lock the meeting');
+  await carol.reads('Locked');
+  dave = await stage.signedIn(stage.south, 'dave');
+  await dave.enter(link);
+  await dave.reads('You could not enter');
+  await until('the reason names the lock', async () => /locked/iu.test(await dave.page.locator('main').innerText()));
+});
+
+test('a host ends it for everybody', async () => {
+  await alice.open('People');
+  await alice.press('End for all');
+  for (const one of [alice, carol]) await one.reads('The meeting was ended for everybody');
+  await dave.press('Join again');
+  await dave.join();
+  await dave.reads('You could not enter');
+  assert.match(await dave.page.locator('main').innerText(), /ended|over/iu);
+});

@@ -1,0 +1,56 @@
+// Runs in every page before its own scripts: notes what the page does, and changes nothing of it.
+
+export function observe(choices) {
+  if (location.protocol === 'about:') return;
+  if (localStorage.getItem('conclave.choices') === null) localStorage.setItem('conclave.choices', JSON.stringify(choices));
+  globalThis.violations = [];
+  document.addEventListener('securitypolicyviolation', (event) => globalThis.violations.push(`${event.violatedDirective} ${event.blockedURI}`));
+
+  globalThis.peers = [];
+  const Peer = globalThis.RTCPeerConnection;
+  globalThis.RTCPeerConnection = class extends Peer {
+    constructor(...given) {
+      super(...given);
+      globalThis.peers.push(this);
+    }
+  };
+
+  // What each frame worker counts: frames sealed, opened and refused.
+  globalThis.counts = [];
+  const Original = globalThis.Worker;
+  globalThis.Worker = class extends Original {
+    constructor(...given) {
+      super(...given);
+      const place = globalThis.counts.push(undefined) - 1;
+      this.addEventListener('message', ({ data }) => {
+        if (data?.type === 'counts') globalThis.counts[place] = data.counts;
+      });
+    }
+  };
+}
+
+/** Somebody who does not stop when told to: connections stay open, keys are kept, and all that comes is played on. */
+export function stubborn() {
+  if (location.protocol === 'about:') return;
+  RTCPeerConnection.prototype.close = () => undefined;
+  globalThis.playing = [];
+  const Peer = globalThis.RTCPeerConnection;
+  globalThis.RTCPeerConnection = class extends Peer {
+    constructor(...given) {
+      super(...given);
+      this.addEventListener('track', ({ track }) => {
+        if (track.kind !== 'video') return;
+        const video = document.createElement('video');
+        Object.assign(video, { muted: true, srcObject: new MediaStream([track]) });
+        document.documentElement.append(video); // What is not in the page may not be played.
+        void video.play().catch(() => undefined);
+        globalThis.playing.push(video);
+      });
+    }
+  };
+  Worker.prototype.terminate = () => undefined;
+  const post = Worker.prototype.postMessage;
+  Worker.prototype.postMessage = function (message, ...rest) {
+    if (message?.type !== 'stop') post.call(this, message, ...rest);
+  };
+}
