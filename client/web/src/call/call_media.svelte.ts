@@ -34,6 +34,8 @@ export class CallMedia {
   /** Who spoke last, for the speaker view. */
   lastSpeaker = $state<DeviceUri | undefined>(undefined);
   reached = $state(false);
+  /** Sound and pictures were there, and are not any more. */
+  isLost = $state(false);
   counts = $state.raw<Counts>({ sealed: 0, unsealed: 0, opened: 0, refused: 0 });
   quality = $state.raw<Quality[]>([]);
   path = $state.raw<Path | undefined>(undefined);
@@ -147,10 +149,12 @@ export class CallMedia {
       for (const { slot, track } of connection.receivers) this.streams.set(slot, new MediaStream([track]));
       this.connection = connection;
       this.reached = true;
+      this.isLost = false;
       for (const kind of KINDS) await this.send(kind);
       if (this.wishes.length > 0) await connection.wish(this.wishes).catch(() => undefined);
       this.show();
     } catch {
+      this.isLost = true;
       setTimeout(() => void this.connect(), RETRY_MS);
     } finally {
       this.opening = false;
@@ -166,6 +170,7 @@ export class CallMedia {
   private disconnect(): void {
     this.connection?.close();
     this.connection = undefined;
+    this.isLost = this.reached || this.isLost;
     this.reached = false;
     this.proofs.clear();
     this.slots = [];

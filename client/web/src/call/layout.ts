@@ -10,7 +10,9 @@ const PHONE = 560;
 const MOST = 9;
 /** The part of the stage's height that the small tiles of the speaker view take. */
 const STRIP = 0.2;
-const LOWEST_STRIP = 84;
+const LOWEST_STRIP = 92;
+/** So many small tiles fit even on phones. */
+const FEWEST = 3;
 
 export interface Size {
   width: number;
@@ -22,9 +24,10 @@ export interface Arrangement {
   large: string | undefined;
   small: string[];
   columns: number;
+  rows: number;
   page: number;
   pages: number;
-  /** Of a small tile, in CSS pixels. */
+  /** In CSS pixels; 0 if there is none. */
   smallHeight: number;
   largeHeight: number;
 }
@@ -53,16 +56,17 @@ export function grid(tiles: string[], size: Size, wantedPage: number): Arrangeme
   const { shown, page, pages } = cut(tiles, room, wantedPage);
   const count = columns(shown.length, size);
   const rows = Math.max(1, Math.ceil(shown.length / count));
-  return { large: undefined, small: shown, columns: count, page, pages, smallHeight: size.height / rows, largeHeight: 0 };
+  return { large: undefined, small: shown, columns: count, rows, page, pages, smallHeight: size.height / rows, largeHeight: 0 };
 }
 
 /** One tile large, the others in a strip. */
 export function speaker(tiles: string[], large: string, size: Size, wantedPage: number): Arrangement {
   const others = tiles.filter((tile) => tile !== large);
-  const strip = others.length === 0 ? 0 : Math.max(LOWEST_STRIP, size.height * STRIP);
-  const room = Math.min(MOST - 1, Math.max(1, Math.floor(size.width / (strip * SHAPE + 12))));
+  const strip = others.length === 0 ? 0 : Math.min(Math.max(LOWEST_STRIP, size.height * STRIP), (size.width / FEWEST) / SHAPE);
+  const room = Math.min(MOST - 1, Math.max(FEWEST, Math.floor(size.width / (strip * SHAPE))));
   const { shown, page, pages } = cut(others, room, wantedPage);
-  return { large, small: shown, columns: Math.max(1, shown.length), page, pages, smallHeight: strip, largeHeight: size.height - strip };
+  const columns = Math.max(1, shown.length);
+  return { large, small: shown, columns, rows: 1, page, pages, smallHeight: strip, largeHeight: size.height - strip };
 }
 
 function cut(tiles: string[], room: number, wanted: number): { shown: string[]; page: number; pages: number } {

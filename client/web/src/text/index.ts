@@ -35,6 +35,16 @@ export function timeOf(ms: number): string {
   return new Intl.DateTimeFormat(bundles[0]?.locales[0], { hour: '2-digit', minute: '2-digit' }).format(ms);
 }
 
+/** A day as the person writes it. */
+export function dateOf(ms: number): string {
+  return new Intl.DateTimeFormat(bundles[0]?.locales[0], { dateStyle: 'medium' }).format(ms);
+}
+
+/** A day and a time of day as the person writes them. */
+export function dateAndTimeOf(ms: number): string {
+  return new Intl.DateTimeFormat(bundles[0]?.locales[0], { dateStyle: 'medium', timeStyle: 'short' }).format(ms);
+}
+
 /** A number as the person writes it. */
 export function number(value: number, digits = 0): string {
   return new Intl.NumberFormat(bundles[0]?.locales[0], { maximumFractionDigits: digits }).format(value);

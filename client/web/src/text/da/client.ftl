@@ -178,3 +178,27 @@ stat-percent = { $part } %
 kind-audio = Lyd
 kind-video = Kamera
 kind-screen = Skærm
+
+schedule = Planlæg et møde
+schedule-hint = Med et tidspunkt og folk at invitere
+when = Hvornår
+how-long = Hvor længe
+minutes =
+    { $count ->
+        [one] Et minut
+       *[other] { $count } minutter
+    }
+in-the-past = Det tidspunkt er forbi.
+calendar-file = Kalenderfil
+invite = Invitér
+invite-addresses = Adresser, adskilt af mellemrum eller komma
+invite-hint = De får en invitation på deres egen server, eller du giver et link videre, der fører dertil.
+copy-link-for = Kopiér link til dem
+not-addresses = Det er ikke adresser: { $list }
+unreachable = Ingen enhed fundet for: { $list }
+invited =
+    { $count ->
+        [one] Én person inviteret
+       *[other] { $count } personer inviteret
+    }
+invites-you-now = { $who } inviterer dig til { $title }

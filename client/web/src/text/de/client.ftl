@@ -178,3 +178,27 @@ stat-percent = { $part } %
 kind-audio = Ton
 kind-video = Kamera
 kind-screen = Bildschirm
+
+schedule = Besprechung planen
+schedule-hint = Mit Termin und Einladungen
+when = Wann
+how-long = Wie lange
+minutes =
+    { $count ->
+        [one] Eine Minute
+       *[other] { $count } Minuten
+    }
+in-the-past = Dieser Zeitpunkt ist vorbei.
+calendar-file = Kalenderdatei
+invite = Einladen
+invite-addresses = Adressen, durch Leerzeichen oder Kommas getrennt
+invite-hint = Sie erhalten eine Einladung auf ihrem eigenen Server, oder Sie geben einen Link weiter, der dorthin führt.
+copy-link-for = Link für sie kopieren
+not-addresses = Das sind keine Adressen: { $list }
+unreachable = Kein Gerät gefunden für: { $list }
+invited =
+    { $count ->
+        [one] Eine Person eingeladen
+       *[other] { $count } Personen eingeladen
+    }
+invites-you-now = { $who } lädt Sie zu { $title } ein

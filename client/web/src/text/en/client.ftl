@@ -180,3 +180,27 @@ stat-percent = { $part } %
 kind-audio = Sound
 kind-video = Camera
 kind-screen = Screen
+
+schedule = Plan a meeting
+schedule-hint = With a time, and people to invite
+when = When
+how-long = How long
+minutes =
+    { $count ->
+        [one] One minute
+       *[other] { $count } minutes
+    }
+in-the-past = This time is over.
+calendar-file = Calendar file
+invite = Invite
+invite-addresses = People’s addresses, apart by spaces or commas
+invite-hint = They get an invitation at their own server, or pass on a link that leads there.
+copy-link-for = Copy link for them
+not-addresses = These are no addresses: { $list }
+unreachable = No device was found for: { $list }
+invited =
+    { $count ->
+        [one] Invited one person
+       *[other] Invited { $count } people
+    }
+invites-you-now = { $who } invites you to { $title }

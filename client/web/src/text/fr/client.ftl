@@ -178,3 +178,27 @@ stat-percent = { $part } %
 kind-audio = Son
 kind-video = Caméra
 kind-screen = Écran
+
+schedule = Planifier une réunion
+schedule-hint = Avec une heure et des invités
+when = Quand
+how-long = Durée
+minutes =
+    { $count ->
+        [one] Une minute
+       *[other] { $count } minutes
+    }
+in-the-past = Cette heure est passée.
+calendar-file = Fichier d’agenda
+invite = Inviter
+invite-addresses = Adresses, séparées par des espaces ou des virgules
+invite-hint = L’invitation arrive sur leur propre serveur ; vous pouvez aussi transmettre un lien qui y mène.
+copy-link-for = Copier un lien pour cette personne
+not-addresses = Ce ne sont pas des adresses : { $list }
+unreachable = Aucun appareil trouvé pour : { $list }
+invited =
+    { $count ->
+        [one] Une personne invitée
+       *[other] { $count } personnes invitées
+    }
+invites-you-now = { $who } vous invite à { $title }

@@ -178,3 +178,27 @@ stat-percent = { $part } %
 kind-audio = Geluid
 kind-video = Camera
 kind-screen = Scherm
+
+schedule = Vergadering plannen
+schedule-hint = Met een tijd en mensen om uit te nodigen
+when = Wanneer
+how-long = Hoe lang
+minutes =
+    { $count ->
+        [one] Eén minuut
+       *[other] { $count } minuten
+    }
+in-the-past = Deze tijd is al voorbij.
+calendar-file = Agendabestand
+invite = Uitnodigen
+invite-addresses = Adressen, gescheiden door spaties of komma’s
+invite-hint = Zij krijgen een uitnodiging op hun eigen server, of u geeft een link door die daarheen leidt.
+copy-link-for = Link voor hen kopiëren
+not-addresses = Dit zijn geen adressen: { $list }
+unreachable = Geen apparaat gevonden voor: { $list }
+invited =
+    { $count ->
+        [one] Eén persoon uitgenodigd
+       *[other] { $count } mensen uitgenodigd
+    }
+invites-you-now = { $who } nodigt u uit voor { $title }

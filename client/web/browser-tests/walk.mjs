@@ -1,0 +1,157 @@
+// One walk through every state of the page, for those who look at each: the screenshots and the accessibility test.
+
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { Organisation } from './organisation.mjs';
+import { Person, until } from './person.mjs';
+
+const PASSWORD = 'correct horse battery';
+
+/** Starts two organisations, walks, and calls `look(state, page)` in each state. `options` go to every browser context. */
+export async function walk(browser, options, look) {
+  const folder = mkdtempSync(join(process.env.CONCLAVE_STATE ?? tmpdir(), 'walk-'));
+  const folders = ['north', 'south'].map((name) => join(folder, name));
+  const [north, south] = await Promise.all(
+    ['north', 'south'].map((name, at) => Organisation.init(process.env.CONCLAVE_SERVER, name, folders[at], folders, process.env.CONCLAVE_WEB)),
+  );
+  for (const user of ['alice', 'carol']) north.addUser(user, PASSWORD);
+  for (const user of ['bob', 'dora']) south.addUser(user, PASSWORD);
+  await Promise.all([north.start(), south.start()]);
+  try {
+    await journey({ browser, options, look, north, south });
+  } finally {
+    await Promise.all([north.stop(), south.stop()]);
+  }
+}
+
+async function journey({ browser, options, look, north, south }) {
+  const open = (organisation, user) => Person.open(browser, organisation, user, PASSWORD, options);
+  const [alice, bob] = [await open(north, 'alice'), await open(south, 'bob')];
+  const { page } = alice;
+  const submit = (one) => one.click('form button.primary');
+  const control = (one, at) => one.locator('footer button').nth(at);
+
+  await page.goto(north.origin);
+  await page.waitForSelector('input[name=user]');
+  await look('sign-in', page);
+  await page.fill('input[name=user]', 'alice');
+  await page.fill('input[name=password]', 'wrong');
+  await submit(page);
+  await page.waitForSelector('[role=alert]');
+  await look('sign-in-refused', page);
+  await page.fill('input[name=password]', PASSWORD);
+  await submit(page);
+  await page.waitForSelector('input[name=title]');
+  await look('start-empty', page);
+
+  await page.goto(`${north.origin}/m/nonsense`);
+  await page.waitForSelector('main [role=alert]');
+  await look('bad-link', page);
+  await page.goto(north.origin);
+  await page.waitForSelector('input[name=title]');
+
+  await page.fill('input[name=title]', 'Budget of the northern harbour');
+  await page.check('input[name=lobby]');
+  await submit(page);
+  await page.waitForSelector('.join');
+  const link = await page.evaluate(() => location.pathname + location.hash);
+  await page.waitForSelector('.preview video');
+  await look('before', page);
+  await page.click('.join');
+  await page.waitForSelector('footer .leave');
+  await look('room-alone', page);
+
+  const guest = await open(north, 'guest');
+  await guest.page.goto(`${north.origin}${link}`);
+  await guest.page.waitForSelector('input[name=guest]');
+  await look('guest', guest.page);
+
+  await bob.page.goto(`${south.origin}${link}`);
+  await bob.page.waitForSelector('.card');
+  await bob.page.locator('form button').nth(1).click();
+  await bob.page.fill('input[name=user]', 'bob');
+  await bob.page.fill('input[name=password]', PASSWORD);
+  await submit(bob.page);
+  await bob.page.waitForSelector('.join');
+  await bob.page.click('.join');
+  await bob.page.waitForSelector('main[aria-busy=true]');
+  await page.waitForSelector('footer .call-out');
+  await look('waiting', bob.page);
+  await control(page, 4).click();
+  await page.waitForSelector('#outside');
+  await look('room-asks', page);
+  await page.locator('section .primary').first().click();
+  await bob.page.waitForSelector('footer .leave');
+  await until('alice sees bob', async () => (await alice.framesOf(bob)) > 3);
+  await until('bob sees alice', async () => (await bob.framesOf(alice)) > 3);
+  await look('room-people', page);
+  await page.keyboard.press('Escape');
+  await look('room-two', page);
+
+  await control(bob.page, 3).click();
+  await bob.page.fill('input[name=say]', 'The figures are in. Shall we begin with the quay?');
+  await bob.page.keyboard.press('Enter');
+  await control(page, 3).click();
+  await page.fill('input[name=say]', 'Yes, please.');
+  await page.keyboard.press('Enter');
+  await page.waitForSelector('[role=log] li.own');
+  await page.waitForSelector('[role=log] li:not(.own)');
+  await look('room-chat', page);
+  await page.keyboard.press('Escape');
+
+  await guest.page.fill('input[name=guest]', 'Grace Hopper');
+  await submit(guest.page);
+  await guest.page.waitForSelector('.join');
+  await guest.page.click('.join');
+  await page.waitForSelector('footer .call-out');
+  await control(page, 4).click();
+  await page.locator('section .primary').first().click();
+  await guest.page.waitForSelector('footer .leave');
+  await page.waitForFunction(() => document.querySelectorAll('figure').length === 3);
+  await page.keyboard.press('Escape');
+  await look('room-three', page);
+  await control(page, 0).click();
+  await control(page, 1).click();
+  await look('room-muted', page);
+  await page.locator('.tool').first().focus();
+  await page.keyboard.press('Enter');
+  await look('room-pinned', page);
+  await page.keyboard.press('Enter');
+
+  await page.locator('.more > button').click();
+  await page.waitForSelector('[role=menu]');
+  await look('room-menu', page);
+  await page.keyboard.press('End');
+  await page.keyboard.press('Enter');
+  await page.waitForSelector('dialog table');
+  await look('room-statistics', page);
+  await page.keyboard.press('Escape');
+  await page.locator('.more > button').click();
+  await page.keyboard.press('End');
+  await page.keyboard.press('ArrowUp');
+  await page.keyboard.press('Enter');
+  await page.waitForSelector('dialog select');
+  await look('room-settings', page);
+  await page.keyboard.press('Escape');
+
+  await control(page, 4).click();
+  await page.locator('[data-member] button').last().click();
+  await page.waitForSelector('dialog .danger');
+  await look('room-confirm', page);
+  await page.click('dialog .danger');
+  await guest.page.waitForSelector('.message');
+  await look('over-removed', guest.page);
+  await page.click('.actions .danger');
+  await page.click('dialog .danger');
+  await bob.page.waitForSelector('.message');
+  await look('over-ended', bob.page);
+  await page.waitForSelector('.message');
+  await page.click('.message .primary');
+  await page.waitForSelector('input[name=title]');
+  await page.locator('header button').click();
+  await page.waitForSelector('.account li');
+  await look('start-account', page);
+  for (const person of [alice, bob, guest]) await person.close();
+}
