@@ -3,8 +3,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { until } from './person.mjs';
 import { Stage } from './stage.mjs';
+import { until } from './until.mjs';
 
 const stage = Stage.for({ north: ['alice', 'carol'], south: ['bob', 'dave'] });
 let alice, bob, carol, dave, link;
@@ -77,6 +77,7 @@ test('a locked meeting tells a newcomer why the door stays shut', async () => {
 test('a host ends it for everybody', async () => {
   await alice.open('People');
   await alice.press('End for all');
+  await alice.sure();
   for (const one of [alice, carol]) await one.reads('The meeting was ended for everybody');
   await dave.press('Join again');
   await dave.join();

@@ -1,11 +1,13 @@
 // One organisation: a real home server with its own folder, ports and accounts, driven from outside.
 
 import { execFileSync, spawn } from 'node:child_process';
-import { appendFileSync, createWriteStream, mkdirSync } from 'node:fs';
+import { createWriteStream, mkdirSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 
 const READY_WITHIN_MS = 60_000;
+/** The certificate of the public port, which signs itself. */
+const AUTHORITY = 'data/keys/public.pem';
 
 /** Ports that are free now; all are held until all are chosen, so that they differ. */
 export async function freePorts(count) {
@@ -27,11 +29,10 @@ export class Organisation {
     const domain = `${name}.localhost:${http}`;
     const ports = { http, federation, relay, media };
     const options = Object.entries(ports).flatMap(([kind, port]) => [`--${kind}-port`, String(port)]);
-    const authorities = trusted.flatMap((one) => ['--ca', join(one, 'data/keys/public.pem')]);
+    const authorities = trusted.flatMap((one) => ['--ca', join(one, AUTHORITY)]);
     const where = ['--domain', domain, '--listen', '127.0.0.1', '--allow-private', '--dir', folder];
     execFileSync(program, ['init', ...where, ...options, ...authorities], { stdio: 'pipe' });
     const config = join(folder, 'conclave.toml');
-    appendFileSync(config, '');
     const organisation = new Organisation(program, domain, folder, config, plain);
     organisation.set('plain_loopback', `127.0.0.1:${plain}`);
     if (client !== undefined) organisation.set('folder', client);
@@ -42,6 +43,7 @@ export class Organisation {
     Object.assign(this, { program, domain, folder, config, plain, process: undefined });
     /** Where the page is. */
     this.origin = `http://${domain.split(':')[0]}:${plain}`;
+    this.authority = join(folder, AUTHORITY);
   }
 
   /** Sets a key of the table [web], which the example configuration holds without keys. */

@@ -3,6 +3,7 @@
 import { chromium } from 'playwright-core';
 
 import { observe, stubborn } from './page_hooks.mjs';
+import { PATIENCE_MS, until } from './until.mjs';
 
 /** From the project's measurements; small pictures, because two cores carry all of it. */
 const FLAGS = [
@@ -23,8 +24,6 @@ const FLAGS = [
 ];
 const CHOICES = { width: 160, height: 120, frameRate: 10, cameraOn: true, microphoneOn: true };
 const PERMISSIONS = ['camera', 'microphone', 'clipboard-read', 'clipboard-write'];
-/** How long anything may take that is not measured. */
-const PATIENCE_MS = 30_000;
 
 export function launch(flags = [], environment = undefined) {
   const options = { executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: [...FLAGS, ...flags] };
@@ -60,8 +59,6 @@ export class Person {
       if (message.type() === 'error') this.errors.push(`${message.text()} (${message.location().url})`);
     });
     page.on('pageerror', (error) => this.errors.push(String(error)));
-    // Who is asked whether they are sure, is.
-    page.on('dialog', (dialog) => void dialog.accept().catch(() => undefined));
   }
 
   // The door.
@@ -72,6 +69,13 @@ export class Person {
     await this.page.fill('input[name=user]', this.user);
     await this.page.fill('input[name=password]', this.password);
     await this.press('Sign in');
+  }
+
+  /** Without an account: opens the link at this server and gives a name. */
+  async comeAsGuest(path, name) {
+    await this.page.goto(`${this.organisation.origin}${path}`);
+    await this.page.fill('input[name=guest]', name);
+    await this.press('Go on as a guest');
   }
 
   async atStart() {
@@ -165,8 +169,14 @@ export class Person {
     await until(`${this.user} sees ${wanted} in the room`, async () => (await there()) === wanted);
   }
 
+  /** Says yes where the page asks whether one is sure. */
+  async sure() {
+    await this.page.locator('dialog[open] button.danger').click();
+  }
+
   async remove(address) {
     await (await this.line(address)).getByRole('button', { name: 'Remove' }).click();
+    await this.sure();
   }
 
   // What comes.
@@ -178,8 +188,8 @@ export class Person {
         const at = address.lastIndexOf('@');
         const [user, domain] = [address.slice(0, at), address.slice(at + 1)];
         const tile = [...document.querySelectorAll(`figure[data-kind=${kind}][data-own=false]`)].find((one) => {
-          const parts = /^conclave:\/\/([^/]+)\/[^/]+\/([^/]+)\//u.exec(one.dataset.device ?? '');
-          return parts?.[1] === domain && decodeURIComponent(parts[2]) === user;
+          const parts = /^conclave:\/\/([^/]+)\/([ug])\/([^/]+)\//u.exec(one.dataset.device ?? '');
+          return parts?.[1] === domain && (parts[2] === 'g' ? `guest/${parts[3]}` : parts[3]) === user;
         });
         return tile?.querySelector('video')?.getVideoPlaybackQuality().totalVideoFrames ?? 0;
       },
@@ -274,16 +284,5 @@ export class Person {
 
   async close() {
     await this.context.close().catch(() => undefined);
-  }
-}
-
-/** Waits until `look` gives something true. */
-export async function until(what, look, within = PATIENCE_MS) {
-  const end = Date.now() + within;
-  for (;;) {
-    const value = await look();
-    if (value) return value;
-    if (Date.now() > end) throw new Error(`${what}: not within ${within / 1000} s`);
-    await new Promise((resolve) => setTimeout(resolve, 100));
   }
 }
