@@ -162,11 +162,11 @@ export class Person {
   }
 
   /** Waits until exactly these addresses are in the room. */
-  async sees(addresses) {
+  async sees(addresses, within = PATIENCE_MS) {
     await this.open('People');
     const wanted = [...addresses].sort().join(' ');
     const there = () => this.page.locator('[data-member]').evaluateAll((all) => all.map((one) => one.dataset.member).sort().join(' '));
-    await until(`${this.user} sees ${wanted} in the room`, async () => (await there()) === wanted);
+    await until(`${this.user} sees ${wanted} in the room`, async () => (await there()) === wanted, within);
   }
 
   /** Says yes where the page asks whether one is sure. */
