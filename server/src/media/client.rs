@@ -208,11 +208,14 @@ impl Client {
         else {
             return;
         };
-        let rid = (track.layers > 1).then(|| Rid::from(layer.number().to_string().as_str()));
+        // A section with rids may carry a track of one layer.
+        let rids = [Some(Rid::from(layer.number().to_string().as_str())), None];
         self.guarded(|rtc| {
             let mut direct = rtc.direct_api();
-            if let Some(stream) = direct.stream_rx_by_mid(mid, rid) {
-                stream.request_keyframe(KeyframeRequestKind::Pli);
+            for rid in rids {
+                if let Some(stream) = direct.stream_rx_by_mid(mid, rid) {
+                    return stream.request_keyframe(KeyframeRequestKind::Pli);
+                }
             }
         });
     }

@@ -1,16 +1,18 @@
 // One call as the page shows it: who is there, what they may, how it stands. Sound, pictures and words have their own models.
 
+import { KINDS } from '../core/events';
 import type { CallEvent, CoreEvent, DeviceUri, Member, OverReason, Track, TrackKind } from '../core/events';
 import { CommandError } from '../core/driver';
 import type { Driver } from '../core/driver';
 import { firstTrackNumber } from '../core/wasm';
 import type { Choices, Opening } from '../media/capture';
+import { layersOf } from '../media/layers';
 import { CallMedia } from './call_media.svelte';
 import { Conversation } from './conversation.svelte';
 import { shownName } from './members';
 import { name } from './names';
 import { Notices } from './notices.svelte';
-import { KINDS, OwnMedia } from './own_media.svelte';
+import { OwnMedia } from './own_media.svelte';
 import { Stage } from './stage.svelte';
 
 export type Phase = 'asking' | 'waiting' | 'in' | 'over';
@@ -49,7 +51,7 @@ export class Call {
   ) {
     this.address = address;
     const first = firstTrackNumber();
-    this.numbers = { audio: first, video: first + 1, screen: first + 2 };
+    this.numbers = { audio: first, video: first + 1, screen: first + 2, screen_audio: first + 3 };
     this.media = new CallMedia(driver, address, this.numbers, () => this.own);
     const changed = (kind: TrackKind) => {
       void this.media.send(kind);
@@ -187,8 +189,10 @@ export class Call {
   /** Tells the others what is sent now. */
   private publish(): void {
     if (this.phase !== 'in') return;
-    const kinds = KINDS.filter((kind) => this.own.sent(kind) !== undefined);
-    const tracks = kinds.map((kind): Track => ({ number: this.numbers[kind], kind, layers: 1 }));
+    const tracks = KINDS.flatMap((kind): Track[] => {
+      const track = this.own.sent(kind);
+      return track === undefined ? [] : [{ number: this.numbers[kind], kind, layers: layersOf(kind, track) }];
+    });
     this.driver.command({ type: 'publish', meeting: this.address, tracks }).catch(() => undefined);
   }
 

@@ -1,12 +1,12 @@
 // The call's sound and pictures: the connection, kept up; and of what comes, what is shown and under whose name.
 
+import { KINDS } from '../core/events';
 import type { DeviceUri, TrackKind } from '../core/events';
 import type { Driver } from '../core/driver';
 import type { Slot, Wish } from '../core/media_service';
 import { Connection } from '../media/connection';
 import type { Path, Quality } from '../media/meter';
 import type { Counts, FromWorker, ToWorker } from '../media/messages';
-import { KINDS } from './own_media.svelte';
 import type { OwnMedia } from './own_media.svelte';
 
 /** What somebody shows: whose it is, the key of the frames proves. */

@@ -1,9 +1,8 @@
 // What this device captures: microphone, camera, screen; on or off.
 
+import { KINDS } from '../core/events';
 import type { TrackKind } from '../core/events';
 import * as capture from '../media/capture';
-
-export const KINDS: readonly TrackKind[] = ['audio', 'video', 'screen'];
 
 /** What an own device could not do; the text says what helps. */
 export type Problem = `${'microphone' | 'camera'}-${capture.Denied}`;
@@ -33,7 +32,7 @@ export class OwnMedia {
 
   /** What is sent as this kind now. */
   sent(kind: TrackKind): MediaStreamTrack | undefined {
-    const on = { audio: this.microphoneOn, video: this.cameraOn, screen: this.sharing }[kind];
+    const on = { audio: this.microphoneOn, video: this.cameraOn, screen: this.sharing, screen_audio: this.sharing }[kind];
     return on ? this.tracks[kind] : undefined;
   }
 
@@ -65,16 +64,19 @@ export class OwnMedia {
     if (this.sharing) {
       this.sharing = false;
       this.stop('screen');
+      this.stop('screen_audio');
       this.screen = undefined;
     } else {
-      const track = await capture.screen();
-      if (track === undefined) return;
-      track.onended = () => void (this.sharing && this.toggleScreen());
-      this.tracks.screen = track;
-      this.screen = new MediaStream([track]);
+      const shared = await capture.screen();
+      if (shared === undefined) return;
+      shared.picture.onended = () => void (this.sharing && this.toggleScreen());
+      this.tracks.screen = shared.picture;
+      if (shared.sound !== undefined) this.tracks.screen_audio = shared.sound;
+      this.screen = new MediaStream([shared.picture]);
       this.sharing = true;
     }
     this.changed('screen');
+    this.changed('screen_audio');
   }
 
   /** Other devices than before, from now on. */

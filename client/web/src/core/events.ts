@@ -5,7 +5,8 @@ export type MeetingAddress = string;
 /** `conclave://DOMAIN/u/USER/d/DEVICE`. */
 export type DeviceUri = string;
 
-export type TrackKind = 'audio' | 'video' | 'screen';
+export const KINDS = ['audio', 'video', 'screen', 'screen_audio'] as const;
+export type TrackKind = (typeof KINDS)[number];
 
 export interface Track {
   number: number;

@@ -69,10 +69,24 @@ export function microphone(choices: Choices): Promise<MediaStreamTrack> {
   return first({ audio: { ...cleaned, ...chosen(choices.microphone) } });
 }
 
-export async function screen(): Promise<MediaStreamTrack | undefined> {
+/** A screen, with its sound if the browser and the person give it. */
+export interface Screen {
+  picture: MediaStreamTrack;
+  sound: MediaStreamTrack | undefined;
+}
+
+export async function screen(): Promise<Screen | undefined> {
+  // The sound of this page itself would come back to those whose voices it is.
+  const sound: MediaTrackConstraints & { restrictOwnAudio: boolean } = {
+    echoCancellation: false,
+    noiseSuppression: false,
+    autoGainControl: false,
+    restrictOwnAudio: true,
+  };
   try {
-    const stream = await navigator.mediaDevices.getDisplayMedia({ video: { frameRate: { ideal: 15, max: 30 } }, audio: false });
-    return stream.getVideoTracks()[0];
+    const stream = await navigator.mediaDevices.getDisplayMedia({ video: { frameRate: { ideal: 15, max: 30 } }, audio: sound });
+    const picture = stream.getVideoTracks()[0];
+    return picture === undefined ? undefined : { picture, sound: stream.getAudioTracks()[0] };
   } catch {
     return undefined; // The person thought better of it.
   }

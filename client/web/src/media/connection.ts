@@ -1,10 +1,12 @@
 // One peer connection to the own server's SFU. Every sender and receiver goes through the frame worker, or there is no connection.
 
+import { KINDS } from '../core/events';
 import type { TrackKind } from '../core/events';
 import type { Api } from '../core/grpc_web';
 import { MediaCalls } from '../core/media_service';
 import type { Published, Slot, Wish } from '../core/media_service';
-import type { Place } from './messages';
+import { RIDS, encodings, layersOf } from './layers';
+import type { Place, ToWorker } from './messages';
 import { Meter } from './meter';
 import type { Path, Quality } from './meter';
 
@@ -14,7 +16,8 @@ const VIDEO_SLOTS = 9;
 const CONNECT_WITHIN_MS = 8_000;
 /** A connection without a sign of life for so long is opened anew. */
 const SILENT_WITHIN_MS = 4_000;
-const KINDS: TrackKind[] = ['audio', 'video', 'screen'];
+/** Bits a second at most; the camera's layers have their own. */
+const MOST_BITS = { audio: 32_000, screen: 1_200_000, screen_audio: 96_000 };
 
 /** A receiving place: its name here, and what it plays. */
 export interface Receiver {
@@ -40,7 +43,8 @@ export class Connection {
   private calls: MediaCalls | undefined;
   private readonly senders: Map<TrackKind, RTCRtpTransceiver>;
   private readonly slots: Map<string, RTCRtpTransceiver>;
-  private active = new Set<TrackKind>(['audio', 'video']);
+  /** What is sent, in how many layers. A microphone stays among it, so that it is heard at once. */
+  private readonly sent = new Map<TrackKind, number>([['audio', 1]]);
   private wishes: Wish[] = [];
   private readonly meter = new Meter();
   private silence: ReturnType<typeof setTimeout> | undefined;
@@ -48,7 +52,7 @@ export class Connection {
   private constructor(
     private readonly peer: RTCPeerConnection,
     private readonly wanted: Wanted,
-    worker: Worker,
+    private readonly worker: Worker,
   ) {
     this.senders = new Map(KINDS.map((kind) => [kind, outgoing(peer, worker, kind)]));
     const names = (prefix: string, count: number) => Array.from({ length: count }, (_, at) => `${prefix}${at}`);
@@ -75,6 +79,7 @@ export class Connection {
       connection.calls = calls;
       await peer.setRemoteDescription({ type: 'answer', sdp: calls.answer });
       await connection.connected();
+      await connection.learnLayers();
       void connection.follow(calls, slots, lost);
       peer.onconnectionstatechange = () => connection.changed(lost);
       return connection;
@@ -87,12 +92,13 @@ export class Connection {
   /** Sends this track as this kind from now on; none: nothing. */
   async send(kind: TrackKind, track: MediaStreamTrack | null): Promise<void> {
     const sender = this.senders.get(kind)?.sender;
-    await sender?.replaceTrack(track);
-    const isActive = kind !== 'screen' || track !== null;
-    if (isActive === this.active.has(kind)) return;
-    if (isActive) this.active.add(kind);
-    else this.active.delete(kind);
-    await this.calls?.update(this.published(), this.wishes);
+    if (sender === undefined) return;
+    if (kind === 'video' && track !== null) await encode(sender, track);
+    const before = this.sent.get(kind);
+    if (track !== null) this.sent.set(kind, layersOf(kind, track));
+    else if (kind !== 'audio') this.sent.delete(kind);
+    const told = this.sent.get(kind) === before ? undefined : this.calls?.update(this.published(), this.wishes);
+    await Promise.all([sender.replaceTrack(track), told]);
   }
 
   /** Says what is wanted, most wanted first. */
@@ -153,9 +159,21 @@ export class Connection {
   }
 
   private published(): Published[] {
-    return [...this.senders].flatMap(([kind, { mid }]) =>
-      mid !== null && this.active.has(kind) ? [{ mid, track: { number: this.wanted.numbers[kind], kind, layers: 1 } }] : [],
-    );
+    return [...this.senders].flatMap(([kind, { mid }]) => {
+      const layers = this.sent.get(kind);
+      return mid === null || layers === undefined ? [] : [{ mid, track: { number: this.wanted.numbers[kind], kind, layers } }];
+    });
+  }
+
+  /** Tells the worker which stream is which layer: the browser says it here alone. */
+  private async learnLayers(): Promise<void> {
+    const layers: [number, number][] = [];
+    (await this.peer.getStats()).forEach((stats: RTCOutboundRtpStreamStats) => {
+      const layer = stats.type === 'outbound-rtp' && stats.rid !== undefined ? RIDS.indexOf(stats.rid) : -1;
+      if (layer >= 0) layers.push([stats.ssrc, layer]);
+    });
+    const message: ToWorker = { type: 'layers', layers };
+    this.worker.postMessage(message);
   }
 
   private connected(): Promise<void> {
@@ -176,12 +194,20 @@ export class Connection {
 }
 
 function outgoing(peer: RTCPeerConnection, worker: Worker, kind: TrackKind): RTCRtpTransceiver {
-  const medium = kind === 'audio' ? 'audio' : 'video';
-  const maxBitrate = kind === 'audio' ? 32_000 : kind === 'video' ? 700_000 : 1_200_000;
-  const transceiver = peer.addTransceiver(medium, { direction: 'sendonly', sendEncodings: [{ maxBitrate }] });
+  const medium = kind === 'audio' || kind === 'screen_audio' ? 'audio' : 'video';
+  const sendEncodings = kind === 'video' ? RIDS.map((rid) => ({ rid })) : [{ maxBitrate: MOST_BITS[kind] }];
+  const transceiver = peer.addTransceiver(medium, { direction: 'sendonly', sendEncodings });
   only(transceiver, medium);
   transceiver.sender.transform = transform(worker, { role: 'send', kind });
   return transceiver;
+}
+
+/** Sends a camera in the layers that fit it. */
+async function encode(sender: RTCRtpSender, track: MediaStreamTrack): Promise<void> {
+  const parameters = sender.getParameters();
+  const wanted = encodings(track);
+  for (const [layer, encoding] of parameters.encodings.entries()) Object.assign(encoding, wanted[layer]);
+  await sender.setParameters(parameters);
 }
 
 function incoming(peer: RTCPeerConnection, worker: Worker, slot: string, audio: boolean): RTCRtpTransceiver {

@@ -29,6 +29,7 @@ interface WorkerScope {
 const scope = self as unknown as WorkerScope;
 const counts: Counts = { sealed: 0, unsealed: 0, opened: 0, refused: 0 };
 const numbers = new Map<TrackKind, number>();
+let layers = new Map<number, number>();
 const waiting = new Set<() => void>();
 let frames: Frames | undefined;
 let order: Promise<void> = Promise.resolve();
@@ -53,6 +54,9 @@ async function obey(message: ToWorker): Promise<void> {
     case 'number':
       numbers.set(message.kind, message.number);
       break;
+    case 'layers':
+      layers = new Map(message.layers);
+      break;
     case 'stop':
       frames?.forget();
       frames = undefined;
@@ -70,9 +74,10 @@ function sealing(kind: TrackKind): TransformStream<Frame, Frame> {
   return new TransformStream({
     transform(frame, controller) {
       const number = numbers.get(kind);
+      const layer = layerOf(kind, frame);
       try {
-        if (frames === undefined || number === undefined) throw new Error('no keys');
-        frame.data = bufferOf(frames.seal(number, kind, 0, new Uint8Array(frame.data)));
+        if (frames === undefined || number === undefined || layer === undefined) throw new Error('not to be sealed');
+        frame.data = bufferOf(frames.seal(number, kind, layer, new Uint8Array(frame.data)));
       } catch {
         counts.unsealed += 1;
         return;
@@ -81,6 +86,12 @@ function sealing(kind: TrackKind): TransformStream<Frame, Frame> {
       controller.enqueue(frame);
     },
   });
+}
+
+/** Nothing in a frame names its layer but the stream that it leaves in; none that is not known is sent. */
+function layerOf(kind: TrackKind, frame: Frame): number | undefined {
+  const source = frame.getMetadata().synchronizationSource;
+  return kind !== 'video' ? 0 : source === undefined ? undefined : layers.get(source);
 }
 
 function opening(place: Place & { role: 'receive' }, transformer: Transformer): TransformStream<Frame, Frame> {

@@ -9,6 +9,8 @@ export type ToWorker =
   | { type: 'start'; key: CryptoKey }
   | { type: 'keys'; sealed: Uint8Array }
   | { type: 'number'; kind: TrackKind; number: number }
+  /** Which layer of the camera each outgoing stream (SSRC) is. */
+  | { type: 'layers'; layers: [source: number, layer: number][] }
   | { type: 'stop' };
 
 export interface Counts {

@@ -178,6 +178,7 @@ stat-percent = { $part } %
 kind-audio = Lyd
 kind-video = Kamera
 kind-screen = Skærm
+kind-screen_audio = Skærmens lyd
 
 schedule = Planlæg et møde
 schedule-hint = Med et tidspunkt og folk at invitere

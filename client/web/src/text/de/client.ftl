@@ -178,6 +178,7 @@ stat-percent = { $part } %
 kind-audio = Ton
 kind-video = Kamera
 kind-screen = Bildschirm
+kind-screen_audio = Ton des Bildschirms
 
 schedule = Besprechung planen
 schedule-hint = Mit Termin und Einladungen

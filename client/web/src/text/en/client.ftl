@@ -180,6 +180,7 @@ stat-percent = { $part } %
 kind-audio = Sound
 kind-video = Camera
 kind-screen = Screen
+kind-screen_audio = Sound of the screen
 
 schedule = Plan a meeting
 schedule-hint = With a time, and people to invite

@@ -178,6 +178,7 @@ stat-percent = { $part } %
 kind-audio = Son
 kind-video = Caméra
 kind-screen = Écran
+kind-screen_audio = Son de l’écran
 
 schedule = Planifier une réunion
 schedule-hint = Avec une heure et des invités

@@ -177,6 +177,7 @@ stat-percent = { $part } %
 kind-audio = 音声
 kind-video = カメラ
 kind-screen = 画面
+kind-screen_audio = 画面の音声
 
 schedule = 会議を予定する
 schedule-hint = 日時を決めて招待

@@ -178,6 +178,7 @@ stat-percent = { $part } %
 kind-audio = Geluid
 kind-video = Camera
 kind-screen = Scherm
+kind-screen_audio = Geluid van het scherm
 
 schedule = Vergadering plannen
 schedule-hint = Met een tijd en mensen om uit te nodigen
