@@ -234,6 +234,24 @@ pub fn call_event(meeting: &MeetingAddress, event: &CallEvent) -> Note {
                 tracks.iter().map(|t| json!({ "track": t.number, "kind": t.kind })).collect();
             Note::new("tracks", json!({ "device": device.to_string(), "tracks": all }), "")
         }
+        CallEvent::Hand { device, raised } => {
+            let text = if raised.is_some() { "raises a hand" } else { "has the hand down" };
+            Note::new(
+                "hand",
+                json!({ "device": device.to_string(), "raised": raised.is_some(), "order": raised.map_or(0, |at| at.0) }),
+                format!("{} {text}.", device.user()),
+            )
+        }
+        CallEvent::Reaction { device, reaction } => {
+            let name = reaction.as_str_name().trim_start_matches("REACTION_").to_ascii_lowercase();
+            let text = format!("{} reacts: {}", device.user(), name.replace('_', " "));
+            Note::new("reaction", json!({ "device": device.to_string(), "reaction": name }), text)
+        }
+        CallEvent::MutedBy(device) => Note::new(
+            "muted_by",
+            json!({ "device": device.to_string(), "address": device.user().to_string() }),
+            format!("{} muted your microphone.", device.user()),
+        ),
         CallEvent::Keys(keys) => {
             Note::new("keys", json!({ "epoch": keys.keys.epoch().0, "at_once": keys.at_once }), "")
         }

@@ -37,6 +37,11 @@ enum Wire {
     Remove { meeting: String, address: String },
     Lock { meeting: String, locked: bool },
     Lobby { meeting: String, on: bool },
+    SetCoHost { meeting: String, address: String, on: bool },
+    RaiseHand { meeting: String, raised: bool },
+    LowerHand { meeting: String, device: String },
+    React { meeting: String, reaction: Reaction },
+    AskMute { meeting: String, device: String },
     End { meeting: String },
     Publish { meeting: String, tracks: Vec<Track> },
 }
@@ -58,6 +63,29 @@ enum Kind {
     Video,
     Screen,
     ScreenAudio,
+}
+
+/// A reaction.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Reaction {
+    ThumbsUp,
+    Heart,
+    Applause,
+    Laugh,
+    Surprise,
+}
+
+impl From<Reaction> for types::Reaction {
+    fn from(reaction: Reaction) -> Self {
+        match reaction {
+            Reaction::ThumbsUp => Self::ThumbsUp,
+            Reaction::Heart => Self::Heart,
+            Reaction::Applause => Self::Applause,
+            Reaction::Laugh => Self::Laugh,
+            Reaction::Surprise => Self::Surprise,
+        }
+    }
 }
 
 impl From<Track> for types::Track {
@@ -110,6 +138,19 @@ pub(crate) fn parse(json: &str) -> Result<Command, Error> {
         }
         Wire::Lock { meeting, locked } => Command::Lock { meeting: address(&meeting)?, locked },
         Wire::Lobby { meeting, on } => Command::Lobby { meeting: address(&meeting)?, on },
+        Wire::SetCoHost { meeting, address: who, on } => {
+            Command::SetCoHost { meeting: address(&meeting)?, address: user(&who)?, on }
+        }
+        Wire::RaiseHand { meeting, raised } => Command::RaiseHand { meeting: address(&meeting)?, raised },
+        Wire::LowerHand { meeting, device } => {
+            Command::LowerHand { meeting: address(&meeting)?, device: parse_device(&device)? }
+        }
+        Wire::React { meeting, reaction } => {
+            Command::React { meeting: address(&meeting)?, reaction: reaction.into() }
+        }
+        Wire::AskMute { meeting, device } => {
+            Command::AskMute { meeting: address(&meeting)?, device: parse_device(&device)? }
+        }
         Wire::End { meeting } => Command::End(address(&meeting)?),
         Wire::Publish { meeting, tracks } => Command::Publish {
             meeting: address(&meeting)?,
@@ -148,14 +189,21 @@ fn error(error: impl std::fmt::Display) -> Error {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)] // Tests may panic.
+    #![allow(clippy::unwrap_used, clippy::panic)] // Tests may panic.
     use super::*;
+
+    const MEETING: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa@north.example";
 
     #[test]
     fn unknown_fields_and_bad_links_are_refused_with_a_sentence() {
         assert!(parse(r#"{"type":"devices"}"#).is_ok());
         assert!(parse(r#"{"type":"devices","x":1}"#).is_err());
         let refused = parse(r#"{"type":"join","meeting":"hello"}"#).unwrap_err();
+        let react = |name| parse(&format!(r#"{{"type":"react","meeting":"{MEETING}","reaction":"{name}"}}"#));
+        let Ok(Command::React { reaction: types::Reaction::ThumbsUp, .. }) = react("thumbs_up") else {
+            panic!("a reaction")
+        };
+        assert!(react("poop").is_err());
         assert!(refused.to_string().contains("a meeting is named by a link"));
     }
 }

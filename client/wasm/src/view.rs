@@ -108,6 +108,17 @@ fn call_event(event: &CallEvent) -> Value {
             let all = tracks.iter().map(|track| json!({ "number": track.number, "kind": kind(track) }));
             json!({ "type": "tracks", "device": device.to_string(), "tracks": all.collect::<Value>() })
         }
+        CallEvent::Hand { device, raised } => {
+            json!({ "type": "hand", "device": device.to_string(), "raised": raised.is_some(),
+                    "order": raised.map_or(0, |at| at.0) })
+        }
+        CallEvent::Reaction { device, reaction } => {
+            let name = reaction.as_str_name().trim_start_matches("REACTION_").to_ascii_lowercase();
+            json!({ "type": "reaction", "device": device.to_string(), "reaction": name })
+        }
+        CallEvent::MutedBy(device) => {
+            json!({ "type": "muted_by", "device": device.to_string(), "address": device.user().to_string() })
+        }
         CallEvent::Keys(keys) => json!({ "type": "keys", "epoch": keys.keys.epoch().0 }),
         CallEvent::RefusedAttempt { domain, times } => {
             json!({ "type": "refused_attempt", "domain": domain.to_string(), "times": times })
@@ -132,7 +143,8 @@ fn roster(roster: &Roster) -> Value {
 fn policy(policy: &Policy) -> Value {
     let rules = policy.rules();
     let hosts: Value = rules.hosts.iter().map(ToString::to_string).collect();
-    json!({ "type": "policy", "hosts": hosts, "lobby": rules.lobby, "locked": rules.locked, "ended": rules.ended,
+    let co_hosts: Value = rules.co_hosts.iter().map(ToString::to_string).collect();
+    json!({ "type": "policy", "hosts": hosts, "co_hosts": co_hosts, "guests_allowed": rules.guests_allowed, "lobby": rules.lobby, "locked": rules.locked, "ended": rules.ended,
             "link": rules.link_key.is_some() })
 }
 

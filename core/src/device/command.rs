@@ -136,6 +136,43 @@ pub enum Command {
         /// On or off.
         on: bool,
     },
+    /// Make a person co-host, or no longer.
+    SetCoHost {
+        /// Where.
+        meeting: MeetingAddress,
+        /// Whom.
+        address: UserAddress,
+        /// Co-host or not.
+        on: bool,
+    },
+    /// Raise the own hand, or take it down.
+    RaiseHand {
+        /// Where.
+        meeting: MeetingAddress,
+        /// Up or down.
+        raised: bool,
+    },
+    /// Take somebody's hand down.
+    LowerHand {
+        /// Where.
+        meeting: MeetingAddress,
+        /// Whose.
+        device: DeviceUri,
+    },
+    /// Show a reaction for a moment.
+    React {
+        /// Where.
+        meeting: MeetingAddress,
+        /// Which.
+        reaction: types::Reaction,
+    },
+    /// Ask a device to mute its microphone.
+    AskMute {
+        /// Where.
+        meeting: MeetingAddress,
+        /// Whose.
+        device: DeviceUri,
+    },
     /// End the meeting for good, for all.
     End(MeetingAddress),
     /// Tell the others which tracks this device sends now.

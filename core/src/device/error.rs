@@ -28,6 +28,9 @@ pub enum Error {
     /// The device does not know this meeting's link.
     #[error("this device does not know the meeting's link")]
     NoLink,
+    /// The policy does not let this person say this.
+    #[error("the rules of this meeting do not let you do this")]
+    NotEntitled,
     /// A text is too long.
     #[error("this text is too long: at most {0} characters")]
     TooLong(usize),
@@ -75,6 +78,7 @@ impl Error {
                 ErrorReason::NotFound
             }
             Self::AlreadyInMeeting => ErrorReason::Replayed,
+            Self::NotEntitled => ErrorReason::NotEntitled,
             Self::TooLong(_) => ErrorReason::TooLarge,
             Self::Api(error) => error.reason,
             Self::HomeServer(_) | Self::Malformed | Self::Address(_) | Self::Sealing(_) => {

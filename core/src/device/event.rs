@@ -147,6 +147,22 @@ pub enum CallEvent {
         /// All of their tracks.
         tracks: Vec<types::Track>,
     },
+    /// A hand went up or down.
+    Hand {
+        /// Whose.
+        device: DeviceUri,
+        /// Where it stands among the hands that are up, the lowest first; none: it is down.
+        raised: Option<Sequence>,
+    },
+    /// Somebody reacts.
+    Reaction {
+        /// Who.
+        device: DeviceUri,
+        /// How.
+        reaction: types::Reaction,
+    },
+    /// This device is to mute its microphone at once; its person can turn it on again.
+    MutedBy(DeviceUri),
     /// New keys for frames.
     Keys(MediaKeys),
     /// Somebody was refused at the door.

@@ -18,6 +18,7 @@ use conclave_core::{
     meeting::policy::Policy,
     time::Time,
 };
+use conclave_proto::types::v1::Reaction;
 use prost::bytes::Bytes;
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng as _, SeedableRng as _};
@@ -84,6 +85,14 @@ pub struct Diary {
     pub waiting: BTreeSet<DeviceUri>,
     /// What was said.
     pub chats: Vec<Said>,
+    /// The hands that are up, the first one first.
+    pub hands: BTreeMap<u64, DeviceUri>,
+    /// Who reacted how.
+    pub reactions: Vec<(DeviceUri, Reaction)>,
+    /// Who asked this device to mute its microphone.
+    pub muted_by: Vec<DeviceUri>,
+    /// What each device publishes.
+    pub tracks: BTreeMap<DeviceUri, Vec<u32>>,
     /// What went wrong.
     pub alarms: Vec<String>,
     /// Whose commits were taken back.
@@ -152,7 +161,14 @@ impl Diary {
                 self.sealer.forget();
                 self.opener.forget();
             }
-            CallEvent::Tracks { .. } | CallEvent::Connected(_) => {}
+            CallEvent::Tracks { device, tracks } => {
+                self.tracks.insert(device, tracks.iter().map(|track| track.number).collect());
+            }
+            CallEvent::Hand { device, raised: Some(at) } => drop(self.hands.insert(at.0, device)),
+            CallEvent::Hand { device, raised: None } => self.hands.retain(|_, up| *up != device),
+            CallEvent::Reaction { device, reaction } => self.reactions.push((device, reaction)),
+            CallEvent::MutedBy(device) => self.muted_by.push(device),
+            CallEvent::Connected(_) => {}
         }
     }
 }

@@ -10,6 +10,10 @@ pub const HELP: &str = "  /roster                 who is in the room
   /remove ADDRESS         remove somebody, for good
   /lock, /unlock          nobody new gets in, or again
   /lobby on|off           who comes by link must wait
+  /co-host ADDRESS on|off make somebody co-host, or no longer
+  /hand up|down           raise your hand, or take it down
+  /lower WHO, /mute WHO   take a hand down; ask somebody to mute their microphone
+  /react NAME             thumbs_up, heart, applause, laugh or surprise
   /invite ADDRESS…        invite people
   /end                    end the meeting for everybody, for good
   /leave                  go
@@ -52,6 +56,33 @@ pub enum Order {
         /// Which.
         on: bool,
     },
+    /// Make somebody co-host, or no longer.
+    CoHost {
+        /// Whom.
+        address: String,
+        /// Co-host or not.
+        on: bool,
+    },
+    /// Raise the own hand, or take it down.
+    Hand {
+        /// Up or down.
+        raised: bool,
+    },
+    /// Take somebody's hand down.
+    Lower {
+        /// A device URI or an address.
+        device: String,
+    },
+    /// Ask somebody to mute their microphone.
+    Mute {
+        /// A device URI or an address.
+        device: String,
+    },
+    /// Show a reaction.
+    React {
+        /// Which.
+        reaction: String,
+    },
     /// Invite people.
     Invite {
         /// Whom.
@@ -87,6 +118,11 @@ impl Order {
             Self::Lock {} => "lock",
             Self::Unlock {} => "unlock",
             Self::Lobby { .. } => "lobby",
+            Self::CoHost { .. } => "co_host",
+            Self::Hand { .. } => "hand",
+            Self::Lower { .. } => "lower",
+            Self::Mute { .. } => "mute",
+            Self::React { .. } => "react",
             Self::Invite { .. } => "invite",
             Self::End {} => "end",
             Self::Leave {} => "leave",
@@ -116,11 +152,15 @@ impl Order {
             "remove" => Self::Remove { address: word("whom, as bob@south.example")? },
             "lock" => Self::Lock {},
             "unlock" => Self::Unlock {},
-            "lobby" => match word("on or off")?.as_str() {
-                "on" => Self::Lobby { on: true },
-                "off" => Self::Lobby { on: false },
-                _ => return Err("/lobby needs on or off".to_owned()),
-            },
+            "lobby" => Self::Lobby { on: either(name, &word("on or off")?, "on", "off")? },
+            "co-host" => {
+                let address = word("whom, as bob@south.example")?;
+                Self::CoHost { address, on: either(name, &word("on or off")?, "on", "off")? }
+            }
+            "hand" => Self::Hand { raised: either(name, &word("up or down")?, "up", "down")? },
+            "lower" => Self::Lower { device: word("whom, as bob@south.example")? },
+            "mute" => Self::Mute { device: word("whom, as bob@south.example")? },
+            "react" => Self::React { reaction: word("a name, as thumbs_up")? },
             "invite" => {
                 let mut addresses = vec![word("whom, as bob@south.example")?];
                 addresses.extend(words.map(str::to_owned));
@@ -133,6 +173,14 @@ impl Order {
         };
         Ok(Some(order))
     }
+}
+
+/// One of two words.
+fn either(name: &str, word: &str, yes: &str, no: &str) -> Result<bool, String> {
+    if word != yes && word != no {
+        return Err(format!("/{name} needs {yes} or {no}"));
+    }
+    Ok(word == yes)
 }
 
 /// Addresses, or the sentence to show.
@@ -151,6 +199,10 @@ mod tests {
         assert_eq!(Order::typed("//etc/passwd"), chat("/etc/passwd"));
         assert_eq!(Order::typed("   "), Ok(None));
         assert_eq!(Order::typed("/lobby on"), Ok(Some(Order::Lobby { on: true })));
+        assert_eq!(Order::typed("/hand up"), Ok(Some(Order::Hand { raised: true })));
+        let helper = Order::CoHost { address: "a@b.c".to_owned(), on: false };
+        assert_eq!(Order::typed("/co-host a@b.c off"), Ok(Some(helper)));
+        assert_eq!(Order::typed("/co-host a@b.c"), Err("/co-host needs on or off".to_owned()));
         let invite = Order::Invite { addresses: vec!["a@b.c".to_owned(), "d@e.f".to_owned()] };
         assert_eq!(Order::typed("/invite a@b.c d@e.f"), Ok(Some(invite)));
         assert_eq!(Order::typed("/remove"), Err("/remove needs whom, as bob@south.example".to_owned()));

@@ -139,6 +139,20 @@ impl Stay {
             Order::Lock {} => Command::Lock { meeting, locked: true },
             Order::Unlock {} => Command::Lock { meeting, locked: false },
             Order::Lobby { on } => Command::Lobby { meeting, on },
+            Order::CoHost { address, on } => {
+                let address = UserAddress::parse(&address).map_err(|error| malformed(error.to_string()))?;
+                Command::SetCoHost { meeting, address, on }
+            }
+            Order::Hand { raised } => Command::RaiseHand { meeting, raised },
+            Order::Lower { device } => Command::LowerHand { meeting, device: self.who_is_there(&device)? },
+            Order::Mute { device } => Command::AskMute { meeting, device: self.who_is_there(&device)? },
+            Order::React { reaction: name } => {
+                let wire_name = format!("REACTION_{}", name.to_ascii_uppercase());
+                let reaction = wire::Reaction::from_str_name(&wire_name);
+                let reaction = reaction.filter(|known| *known != wire::Reaction::Unspecified);
+                let reaction = reaction.ok_or_else(|| malformed(format!("there is no reaction {name}")))?;
+                Command::React { meeting, reaction }
+            }
             Order::Invite { addresses: texts } => {
                 Command::Invite { meeting, addresses: addresses(&texts).map_err(malformed)? }
             }
@@ -153,6 +167,15 @@ impl Stay {
         }
         let found = self.waiting.iter().find(|device| device.user().to_string() == who);
         found.cloned().ok_or_else(|| present::failure("not_found", &format!("{who} does not wait")))
+    }
+
+    fn who_is_there(&self, who: &str) -> Result<DeviceUri, Note> {
+        if let Ok(device) = DeviceUri::parse(who) {
+            return Ok(device);
+        }
+        let members = self.roster.iter().flat_map(|roster| &roster.members);
+        let found = members.map(|member| &member.device).find(|device| device.user().to_string() == who);
+        found.cloned().ok_or_else(|| present::failure("not_found", &format!("{who} is not in the room")))
     }
 
     pub(super) fn roster_note(&self) -> Note {
@@ -220,6 +243,11 @@ impl Stay {
             CallEvent::Waiting(device) => self.waiting.push(device),
             CallEvent::WaitingEnded(device) => self.waiting.retain(|waiting| *waiting != device),
             CallEvent::Keys(keys) => self.enter_epoch(keys, notes)?,
+            CallEvent::MutedBy(_) => {
+                if let Some(orders) = &self.orders {
+                    let _ = orders.send(MediaOrder::Mute); // It may have ended with its files.
+                }
+            }
             CallEvent::Over(Over::Left | Over::Ended) => return Ok(Some(Went::Well)),
             CallEvent::Over(_) => return Ok(Some(Went::Badly)),
             _ => {}

@@ -65,6 +65,8 @@ pub enum Order {
         /// The leaves that are gone.
         removed: Vec<LeafIndex>,
     },
+    /// No sound goes out any more.
+    Mute,
     /// The stay is over.
     Stop,
 }
@@ -142,6 +144,7 @@ pub fn start(
         opener: Opener::new(),
         early: Early::default(),
         ready: false,
+        muted: false,
         seen: HashSet::new(),
         told: false,
         reports,
@@ -169,6 +172,8 @@ struct Worker {
     opener: Opener,
     early: Early,
     ready: bool,
+    /// Whether a host asked this device to be silent; a file has no switch to turn the sound on again.
+    muted: bool,
     seen: HashSet<(DeviceUri, TrackNumber)>,
     /// Whether it was told that there is no connection.
     told: bool,
@@ -222,16 +227,22 @@ impl Worker {
     }
 
     fn obey(&mut self, order: Order) {
-        if let Order::Keys { keys, at_once, removed } = order {
-            tracing::debug!(epoch = keys.epoch().0, at_once, "new frame keys");
-            let now = clock::now();
-            self.opener.enter(keys.clone(), now, &removed);
-            // Nobody loses by it: who is slower keeps the frames until the keys are there, and who is new need not wait (MED-05).
-            self.sealer.enter(keys, now, true);
-            self.ready = true;
-            for received in self.early.take() {
-                self.open(received);
-            }
+        match order {
+            Order::Keys { keys, at_once, removed } => self.enter(keys, at_once, &removed),
+            Order::Mute => self.muted = true,
+            Order::Stop => {}
+        }
+    }
+
+    fn enter(&mut self, keys: EpochKeys, at_once: bool, removed: &[LeafIndex]) {
+        tracing::debug!(epoch = keys.epoch().0, at_once, "new frame keys");
+        let now = clock::now();
+        self.opener.enter(keys.clone(), now, removed);
+        // Nobody loses by it: who is slower keeps the frames until the keys are there, and who is new need not wait (MED-05).
+        self.sealer.enter(keys, now, true);
+        self.ready = true;
+        for received in self.early.take() {
+            self.open(received);
         }
     }
 
@@ -292,6 +303,9 @@ impl Worker {
         let Some(out) = self.outgoing.get_mut(place) else { return Err(Unsent::NotDue) };
         let layer = out.track.layer(Layer::BASE).ok_or(Unsent::Refused)?;
         let (ticks, frame) = out.pace.take(Instant::now(), LATE).ok_or(Unsent::NotDue)?;
+        if self.muted && kind_of(out.track.codec) == Kind::Audio {
+            return Err(Unsent::Refused); // DEV-16
+        }
         self.sealer
             .seal(clock::now(), layer, &frame.payload, &mut self.sealed)
             .map_err(|_| Unsent::Refused)?;

@@ -8,6 +8,8 @@ export type DeviceUri = string;
 export const KINDS = ['audio', 'video', 'screen', 'screen_audio'] as const;
 export type TrackKind = (typeof KINDS)[number];
 
+export type Reaction = 'thumbs_up' | 'heart' | 'applause' | 'laugh' | 'surprise';
+
 export interface Track {
   number: number;
   kind: TrackKind;
@@ -30,6 +32,11 @@ export type Command =
   | { type: 'remove'; meeting: MeetingAddress; address: string }
   | { type: 'lock'; meeting: MeetingAddress; locked: boolean }
   | { type: 'lobby'; meeting: MeetingAddress; on: boolean }
+  | { type: 'set_co_host'; meeting: MeetingAddress; address: string; on: boolean }
+  | { type: 'raise_hand'; meeting: MeetingAddress; raised: boolean }
+  | { type: 'lower_hand'; meeting: MeetingAddress; device: DeviceUri }
+  | { type: 'react'; meeting: MeetingAddress; reaction: Reaction }
+  | { type: 'ask_mute'; meeting: MeetingAddress; device: DeviceUri }
   | { type: 'end'; meeting: MeetingAddress }
   | { type: 'publish'; meeting: MeetingAddress; tracks: Track[] };
 
@@ -94,8 +101,22 @@ export type CallEvent =
   | { type: 'waiting'; device: DeviceUri; address: string }
   | { type: 'waiting_ended'; device: DeviceUri }
   | { type: 'chat'; device: DeviceUri; address: string; text: string; id: string; time_ms: number }
-  | { type: 'policy'; hosts: string[]; lobby: boolean; locked: boolean; ended: boolean; link: boolean }
+  | {
+      type: 'policy';
+      hosts: string[];
+      co_hosts: string[];
+      guests_allowed: boolean;
+      lobby: boolean;
+      locked: boolean;
+      ended: boolean;
+      link: boolean;
+    }
   | { type: 'tracks'; device: DeviceUri; tracks: { number: number; kind: TrackKind }[] }
+  /** `order`: the lowest went up first; 0 when the hand is down. */
+  | { type: 'hand'; device: DeviceUri; raised: boolean; order: number }
+  | { type: 'reaction'; device: DeviceUri; reaction: Reaction }
+  /** Mute this device's microphone at once; `device` asked for it. */
+  | { type: 'muted_by'; device: DeviceUri; address: string }
   | { type: 'keys'; epoch: number }
   | { type: 'refused_attempt'; domain: string; times: number }
   | { type: 'voided'; address: string }

@@ -44,6 +44,7 @@ pub(in crate::device) enum RuleChange {
     Remove(UserAddress),
     Lock(bool),
     Lobby(bool),
+    CoHost(UserAddress, bool),
     End,
 }
 
@@ -172,6 +173,8 @@ impl Device {
             }
             RuleChange::Lock(locked) => rules.locked = *locked,
             RuleChange::Lobby(on) => rules.lobby = *on,
+            RuleChange::CoHost(address, true) => drop(rules.co_hosts.insert(address.clone())),
+            RuleChange::CoHost(address, false) => drop(rules.co_hosts.remove(address)),
             RuleChange::End => rules.ended = true,
         }
         let policy = inside.view.chain.tip().next(&rules).map_err(rules::Error::from)?;

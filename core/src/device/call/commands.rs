@@ -7,7 +7,6 @@ use prost::bytes::Bytes;
 use super::{
     Call, Stage,
     change::{RuleChange, Wanted},
-    message::Said,
     submit::{Draft, Purpose},
 };
 use crate::{
@@ -43,6 +42,10 @@ impl Device {
                 let list = types::TrackList { tracks: tracks.clone() };
                 self.say(now, meeting, Some(request), types::message::Body::Tracks(list))
             }
+            Command::RaiseHand { .. }
+            | Command::LowerHand { .. }
+            | Command::React { .. }
+            | Command::AskMute { .. } => self.signal(now, request, command),
             Command::Admit { meeting, device, admitted } => {
                 self.admit(now, request, meeting, device, *admitted)
             }
@@ -51,39 +54,11 @@ impl Device {
             }
             Command::Lock { meeting, locked } => self.want(now, request, meeting, RuleChange::Lock(*locked)),
             Command::Lobby { meeting, on } => self.want(now, request, meeting, RuleChange::Lobby(*on)),
+            Command::SetCoHost { meeting, address, on } => {
+                self.want(now, request, meeting, RuleChange::CoHost(address.clone(), *on))
+            }
             Command::End(meeting) => self.want(now, request, meeting, RuleChange::End),
             _ => Err(Error::NotInMeeting),
-        }
-    }
-
-    fn say(
-        &mut self,
-        now: Time,
-        meeting: &MeetingAddress,
-        request: Option<RequestId>,
-        body: types::message::Body,
-    ) -> Result<(), Error> {
-        let id: [u8; 16] = self.random();
-        let message = types::Message {
-            message_id: Bytes::copy_from_slice(&id),
-            time_ms: now.as_ms(),
-            body: Some(body),
-        };
-        let inside = self.calls.get_mut(meeting).and_then(Call::inside).ok_or(Error::NotInMeeting)?;
-        inside.outgoing.say(Said { request, message });
-        self.speak(now, meeting);
-        Ok(())
-    }
-
-    /// Newcomers do not know what was published before they came.
-    pub(super) fn say_tracks_again(&mut self, now: Time, meeting: &MeetingAddress) {
-        let Some(inside) = self.calls.get_mut(meeting).and_then(Call::inside) else { return };
-        if inside.tracks.is_empty() {
-            return;
-        }
-        let list = types::TrackList { tracks: inside.tracks.clone() };
-        if let Err(error) = self.say(now, meeting, None, types::message::Body::Tracks(list)) {
-            tracing::warn!(%error, "the own tracks could not be told");
         }
     }
 

@@ -19,7 +19,7 @@ use crate::{
     ids::{LeafIndex, Sequence},
     meeting::{
         self,
-        commit_rules::{self, Permitted},
+        commit_rules::{self, Permitted, RulesView as _},
         log::Entry,
         room::Effect,
         submission::Submission,
@@ -84,8 +84,11 @@ impl Device {
             return self.over(meeting, Over::Ended);
         }
         self.tell_group(now, meeting, change.removed);
+        for device in change.lowered {
+            self.tell(meeting, CallEvent::Hand { device, raised: None });
+        }
         if change.added {
-            self.say_tracks_again(now, meeting);
+            self.say_again(now, meeting);
         }
     }
 
@@ -158,6 +161,8 @@ impl Device {
 struct Change {
     effects: Vec<Effect>,
     removed: Vec<LeafIndex>,
+    /// Hands of devices that are gone.
+    lowered: Vec<DeviceUri>,
     added: bool,
     policy_changed: bool,
 }
@@ -201,6 +206,8 @@ impl Inside {
         let Judged { staged, contents, permitted } = judged;
         let before = super::confirm::Before { group: self.member.snapshot(), view: self.view.clone() };
         let policy_changed = permitted.statement.is_some();
+        let gone = contents.removes.iter().filter_map(|leaf| self.view.member(*leaf));
+        let lowered = gone.map(|facts| facts.device).filter(|device| self.hands.forget(device)).collect();
         self.member.merge(staged)?;
         let (sequence, time) = (entry.sequence(), entry.header().time);
         let effects = self.view.merged(sequence, &contents, permitted, self.member.roster(), time);
@@ -214,7 +221,7 @@ impl Inside {
             self.unconfirmed.confirmed(self.member.epoch());
         }
         let (removed, added) = (contents.removes, !contents.adds.is_empty());
-        Ok(Change { effects, removed, added, policy_changed })
+        Ok(Change { effects, removed, lowered, added, policy_changed })
     }
 
     /// Plans to say that this member entered the epoch; the nearest after the committer speaks first (spec: DEV-10).

@@ -1,10 +1,13 @@
 //! Following the log: each entry in order, each commit checked before it is merged.
 
-use conclave_proto::{client::v1 as api, types::v1 as types};
+use conclave_proto::{
+    client::v1 as api,
+    types::v1::{self as types, message::Body},
+};
 use prost::Message;
 use prost::bytes::Bytes;
 
-use super::{Call, Inside, Stage, after, id_bytes, view};
+use super::{Call, Inside, Stage, after, id_bytes, signals, view};
 use crate::{
     device::{
         Device, Error,
@@ -253,19 +256,32 @@ impl Inside {
         if !self.seen.insert((device.clone(), message.message_id.clone())) {
             return Ok(None);
         }
-        let policy = self.view.chain.tip();
         let message_id = message.message_id.as_ref().try_into().map_err(|_| Error::Malformed)?;
-        Ok(match message.body {
-            Some(types::message::Body::Chat(text)) if policy.allows(device.user(), types::Right::Chat) => {
+        let body = message.body.ok_or(Error::Malformed)?;
+        if !signals::may_say(self.view.chain.tip(), device.user(), &body) {
+            return Ok(None); // DEV-14
+        }
+        let (time, sequence) = (entry.header().time, entry.sequence());
+        Ok(match body {
+            Body::Chat(text) => {
                 let text = text.chars().take(limits::CHAT_CHARACTERS).collect();
-                let (time, sequence) = (entry.header().time, entry.sequence());
                 Some(CallEvent::Chat { from: device, text, message_id, time, sequence })
             }
-            Some(types::message::Body::Tracks(list)) if !own => {
+            Body::Tracks(list) if !own => {
                 let tracks = list.tracks.into_iter().take(limits::TRACKS_PER_DEVICE).collect();
                 Some(CallEvent::Tracks { device, tracks })
             }
-            _ => None,
+            Body::Tracks(_) => None,
+            Body::Hand(hand) => self.hand(device, &hand, sequence),
+            Body::Reaction(reaction) => {
+                let known = types::Reaction::try_from(reaction).unwrap_or_default();
+                (known != types::Reaction::Unspecified)
+                    .then_some(CallEvent::Reaction { device, reaction: known })
+            }
+            Body::MuteRequest(request) => {
+                let own = self.device_of(self.member.own_leaf());
+                own.is_some_and(|own| own.to_string() == request.device).then_some(CallEvent::MutedBy(device))
+            }
         })
     }
 }

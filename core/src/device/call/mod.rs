@@ -13,6 +13,7 @@ mod enter;
 mod follow;
 mod message;
 mod reject;
+mod signals;
 mod submit;
 mod tell;
 mod view;
@@ -30,12 +31,13 @@ use self::{
     confirm::Unconfirmed,
     message::Outgoing,
     reject::Rejected,
+    signals::Hands,
     submit::Unsent,
     view::MemberView,
 };
 use super::{command::RequestId, io::StreamId};
 use crate::{
-    group::{Joiner, Member},
+    group::{Joiner, Member, RosterLeaf},
     identity::address::DeviceUri,
     ids::{KeyPackageRef, LeafIndex, Sequence, SessionNumber, SubmissionId},
     meeting::{link::LinkSecret, log::Tip, policy::PolicyChain, record::Record},
@@ -133,6 +135,10 @@ pub(super) struct Inside {
     pub(super) waiting: BTreeMap<DeviceUri, KeyPackageRef>,
     /// What this device publishes.
     pub(super) tracks: Vec<types::Track>,
+    /// Whose hands are up.
+    pub(super) hands: Hands,
+    /// The entry by which this device came.
+    pub(super) entered: Sequence,
     /// Messages that were told already.
     pub(super) seen: BTreeSet<(DeviceUri, Bytes)>,
     /// The commit that this member rejected, while it waits for the hub to take it back.
@@ -152,9 +158,15 @@ impl Inside {
             outgoing: Outgoing::default(),
             waiting: BTreeMap::new(),
             tracks: Vec::new(),
+            hands: Hands::default(),
+            entered: tip.sequence,
             seen: BTreeSet::new(),
             rejected: None,
         }
+    }
+
+    fn device_of(&self, leaf: LeafIndex) -> Option<&DeviceUri> {
+        self.member.roster().iter().find(|member| member.leaf == leaf).map(RosterLeaf::device)
     }
 
     fn leaf_of(&self, device: &DeviceUri) -> Option<LeafIndex> {
