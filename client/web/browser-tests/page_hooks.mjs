@@ -29,6 +29,19 @@ export function observe(choices) {
   };
 }
 
+/** For looking: the video in the tile of somebody else's camera or screen. */
+export function find() {
+  globalThis.videoOf = (address, kind) => {
+    const at = address.lastIndexOf('@');
+    const [user, domain] = [address.slice(0, at), address.slice(at + 1)];
+    const tile = [...document.querySelectorAll(`figure[data-kind=${kind}][data-own=false]`)].find((one) => {
+      const parts = /^conclave:\/\/([^/]+)\/([ug])\/([^/]+)\//u.exec(one.dataset.device ?? '');
+      return parts?.[1] === domain && (parts[2] === 'g' ? `guest/${parts[3]}` : parts[3]) === user;
+    });
+    return tile?.querySelector('video') ?? undefined;
+  };
+}
+
 /** Somebody who does not stop when told to: connections stay open, keys are kept, and all that comes is played on. */
 export function stubborn() {
   if (location.protocol === 'about:') return;

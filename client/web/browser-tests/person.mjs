@@ -2,7 +2,7 @@
 
 import { chromium } from 'playwright-core';
 
-import { observe, stubborn } from './page_hooks.mjs';
+import { find, observe, stubborn } from './page_hooks.mjs';
 import { PATIENCE_MS, until } from './until.mjs';
 
 /** From the project's measurements; small pictures, because two cores carry all of it. */
@@ -35,6 +35,7 @@ export class Person {
     const context = await browser.newContext({ permissions, ...options });
     context.setDefaultTimeout(PATIENCE_MS);
     await context.addInitScript(observe, { ...CHOICES, ...choices });
+    await context.addInitScript(find);
     if (isStubborn) await context.addInitScript(stubborn);
     const person = new Person(context, organisation, user, password);
     context.on('page', (page) => person.#watch(page));
@@ -183,18 +184,31 @@ export class Person {
 
   /** Frames of somebody's camera (or screen) that their tile has played. */
   framesOf(other, kind = 'camera') {
-    return this.page.evaluate(
-      ([address, kind]) => {
-        const at = address.lastIndexOf('@');
-        const [user, domain] = [address.slice(0, at), address.slice(at + 1)];
-        const tile = [...document.querySelectorAll(`figure[data-kind=${kind}][data-own=false]`)].find((one) => {
-          const parts = /^conclave:\/\/([^/]+)\/([ug])\/([^/]+)\//u.exec(one.dataset.device ?? '');
-          return parts?.[1] === domain && (parts[2] === 'g' ? `guest/${parts[3]}` : parts[3]) === user;
-        });
-        return tile?.querySelector('video')?.getVideoPlaybackQuality().totalVideoFrames ?? 0;
-      },
-      [other.address, kind],
-    );
+    return this.page.evaluate(([address, kind]) => globalThis.videoOf(address, kind)?.getVideoPlaybackQuality().totalVideoFrames ?? 0, [other.address, kind]);
+  }
+
+  /** The stream in somebody's tile: what its decoder has done, and a name that changes with stream, decoder or element. */
+  streamOf(other) {
+    return this.page.evaluate(async (address) => {
+      const video = globalThis.videoOf(address, 'camera');
+      const track = video?.srcObject?.getVideoTracks()[0]?.id;
+      video.dataset.mark ??= crypto.randomUUID();
+      for (const peer of globalThis.peers) {
+        for (const stats of (await peer.getStats()).values()) {
+          if (stats.type !== 'inbound-rtp' || stats.trackIdentifier !== track) continue;
+          return {
+            name: [stats.id, stats.ssrc, stats.decoderImplementation, video.dataset.mark].join(' '),
+            framesDecoded: stats.framesDecoded,
+            keyFramesDecoded: stats.keyFramesDecoded,
+            framesDropped: stats.framesDropped,
+            freezes: stats.freezeCount,
+            frozenSeconds: stats.totalFreezesDuration,
+            asked: (stats.pliCount ?? 0) + (stats.firCount ?? 0),
+          };
+        }
+      }
+      return undefined;
+    }, other.address);
   }
 
   /** Waits until more frames of somebody are played than now. */
