@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { Organisation } from './organisation.mjs';
-import { Person, until } from './person.mjs';
+import { Person } from './person.mjs';
+import { until } from './until.mjs';
 
 const PASSWORD = 'correct horse battery';
 

@@ -10,7 +10,7 @@ import { layersOf } from '../media/layers';
 import { CallMedia } from './call_media.svelte';
 import { Conversation } from './conversation.svelte';
 import { shownName } from './members';
-import { name } from './names';
+import { name, shortened } from './names';
 import { Notices } from './notices.svelte';
 import { OwnMedia } from './own_media.svelte';
 import { Stage } from './stage.svelte';
@@ -149,7 +149,8 @@ export class Call {
         break;
       case 'chat': {
         const author = this.members.find((member) => member.device === event.device);
-        this.conversation.said(event, author, author?.self ?? event.device === this.driver.device());
+        const unread = this.conversation.said(event, author, author?.self ?? event.device === this.driver.device());
+        if (unread !== undefined) this.notices.add('says', { name: unread.name, text: shortened(unread.text) });
         break;
       }
       case 'policy':

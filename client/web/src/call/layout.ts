@@ -62,7 +62,7 @@ export function grid(tiles: string[], size: Size, wantedPage: number): Arrangeme
 /** One tile large, the others in a strip. */
 export function speaker(tiles: string[], large: string, size: Size, wantedPage: number): Arrangement {
   const others = tiles.filter((tile) => tile !== large);
-  const strip = others.length === 0 ? 0 : Math.min(Math.max(LOWEST_STRIP, size.height * STRIP), (size.width / FEWEST) / SHAPE);
+  const strip = others.length === 0 ? 0 : Math.max(LOWEST_STRIP, size.height * STRIP);
   const room = Math.min(MOST - 1, Math.max(FEWEST, Math.floor(size.width / (strip * SHAPE))));
   const { shown, page, pages } = cut(others, room, wantedPage);
   const columns = Math.max(1, shown.length);

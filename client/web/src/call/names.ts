@@ -4,6 +4,7 @@
 // eslint-disable-next-line no-control-regex
 const TRICKS = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/gu;
 const LONGEST_NAME = 64;
+const LONGEST_LINE = 120;
 
 /** Text without tricks. */
 export function harmless(text: string): string {
@@ -12,9 +13,14 @@ export function harmless(text: string): string {
 
 /** A name: harmless, on one line, not longer than fits. */
 export function name(text: string): string {
+  return shortened(text, LONGEST_NAME);
+}
+
+/** Harmless, on one line, and cut where it is longer. */
+export function shortened(text: string, longest = LONGEST_LINE): string {
   const line = harmless(text).replace(/\s+/gu, ' ').trim();
   const letters = [...line];
-  return letters.length > LONGEST_NAME ? `${letters.slice(0, LONGEST_NAME - 1).join('')}…` : line;
+  return letters.length > longest ? `${letters.slice(0, longest - 1).join('')}…` : line;
 }
 
 /** One or two letters for somebody without a picture. */

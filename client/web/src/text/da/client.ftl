@@ -108,6 +108,17 @@ full-screen = Fuld skærm
 say-something = Skriv til alle
 send = Send
 no-messages = Det, du skriver her, er også krypteret.
+unread =
+    { $count ->
+        [one] Én ny besked
+       *[other] { $count } nye beskeder
+    }
+waiting-count =
+    { $count ->
+        [one] Én person venter på at blive lukket ind
+       *[other] { $count } personer venter på at blive lukket ind
+    }
+says = { $name }: { $text }
 verification-code = Kontrolkode
 verification-hint = Læs den højt. Ser alle den samme, lytter ingen med.
 in-the-room = I rummet

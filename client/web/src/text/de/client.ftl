@@ -108,6 +108,17 @@ full-screen = Vollbild
 say-something = An alle schreiben
 send = Senden
 no-messages = Was Sie hier schreiben, ist ebenfalls verschlüsselt.
+unread =
+    { $count ->
+        [one] Eine neue Nachricht
+       *[other] { $count } neue Nachrichten
+    }
+waiting-count =
+    { $count ->
+        [one] Eine Person wartet auf Einlass
+       *[other] { $count } Personen warten auf Einlass
+    }
+says = { $name }: { $text }
 verification-code = Prüfcode
 verification-hint = Lesen Sie ihn vor. Sehen alle denselben, hört niemand mit.
 in-the-room = Im Raum

@@ -110,6 +110,17 @@ full-screen = Full screen
 say-something = Write to everybody
 send = Send
 no-messages = What you write here is encrypted too.
+unread =
+    { $count ->
+        [one] One new message
+       *[other] { $count } new messages
+    }
+waiting-count =
+    { $count ->
+        [one] One person waits to be let in
+       *[other] { $count } people wait to be let in
+    }
+says = { $name }: { $text }
 verification-code = Verification code
 verification-hint = Read it aloud. If everybody sees the same, nobody listens in.
 in-the-room = In the room

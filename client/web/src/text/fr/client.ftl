@@ -108,6 +108,17 @@ full-screen = Plein écran
 say-something = Écrire à tous
 send = Envoyer
 no-messages = Ce que vous écrivez ici est chiffré aussi.
+unread =
+    { $count ->
+        [one] Un nouveau message
+       *[other] { $count } nouveaux messages
+    }
+waiting-count =
+    { $count ->
+        [one] Une personne attend qu’on la laisse entrer
+       *[other] { $count } personnes attendent qu’on les laisse entrer
+    }
+says = { $name } : { $text }
 verification-code = Code de vérification
 verification-hint = Lisez-le à voix haute. Si tous voient le même, personne n’écoute.
 in-the-room = Dans la salle

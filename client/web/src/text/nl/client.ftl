@@ -108,6 +108,17 @@ full-screen = Volledig scherm
 say-something = Schrijf aan iedereen
 send = Verzenden
 no-messages = Wat u hier schrijft, is ook versleuteld.
+unread =
+    { $count ->
+        [one] Eén nieuw bericht
+       *[other] { $count } nieuwe berichten
+    }
+waiting-count =
+    { $count ->
+        [one] Eén persoon wacht tot iemand de deur opent
+       *[other] { $count } personen wachten tot iemand de deur opent
+    }
+says = { $name }: { $text }
 verification-code = Controlecode
 verification-hint = Lees hem voor. Ziet iedereen dezelfde, dan luistert niemand mee.
 in-the-room = In de ruimte
