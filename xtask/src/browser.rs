@@ -12,6 +12,15 @@ use crate::{
     workspace::Workspace,
 };
 
+/// Runs the tests of the page's view models, which need no browser.
+pub(crate) fn unit(workspace: &Workspace) -> Result<Count> {
+    tools::need(&[NPM])?;
+    web::packages(workspace)?;
+    let mut command = Command::new(NPM.program);
+    command.args(["run", "--silent", "test"]).current_dir(workspace.root.join("client/web"));
+    tests(&mut command)
+}
+
 /// Builds the client and the server, and runs the tests.
 pub(crate) fn run(workspace: &Workspace) -> Result<Count> {
     tools::need(&[NPM, CHROMIUM])?;
@@ -24,7 +33,11 @@ pub(crate) fn run(workspace: &Workspace) -> Result<Count> {
         .current_dir(workspace.root.join("client/web"))
         .env("CONCLAVE_SERVER", workspace.program("conclave-server"))
         .env("CONCLAVE_STATE", workspace.folder("browser-tests")?);
-    let said = process::shown(&mut command)?;
+    tests(&mut command)
+}
+
+fn tests(command: &mut Command) -> Result<Count> {
+    let said = process::shown(command)?;
     let mut count = counted(&said.text);
     if !said.ok && count.failed == 0 {
         count.failed = 1;

@@ -45,7 +45,7 @@ struct Suite {
 const SUITES: [Suite; 7] = [
     Suite { name: "check", what: "layers, rules, limits, licences, formatting, clippy", run: checks },
     Suite { name: "build", what: "every program and test", run: build },
-    Suite { name: "unit", what: "tests inside the crates", run: unit },
+    Suite { name: "unit", what: "tests inside the crates, and of the page's view models", run: unit },
     Suite { name: "sim", what: "core's scenarios on a simulated federation", run: sim },
     Suite { name: "server", what: "servers on loopback", run: server },
     Suite { name: "demo", what: "the claims, on real processes", run: claims },
@@ -129,7 +129,9 @@ fn build(workspace: &Workspace) -> Result<Count> {
 fn unit(workspace: &Workspace) -> Result<Count> {
     // The client's tests play what they have recorded.
     tools::need(&[FFMPEG])?;
-    cargo_test(workspace, &["--lib", "--bins"])
+    let crates = cargo_test(workspace, &["--lib", "--bins"])?;
+    let page = browser::unit(workspace)?;
+    Ok(Count { passed: crates.passed + page.passed, failed: crates.failed + page.failed })
 }
 
 fn sim(workspace: &Workspace) -> Result<Count> {

@@ -89,7 +89,7 @@ fn bind(module: &Path, folder: &Path) -> Result<()> {
 }
 
 /// Installs what the lock file names, if that is not done.
-fn packages(workspace: &Workspace) -> Result<()> {
+pub(crate) fn packages(workspace: &Workspace) -> Result<()> {
     let folder = workspace.root.join(SOURCES);
     let lock = fs::read(folder.join("package-lock.json"))?;
     let done = folder.join("node_modules/.installed");

@@ -3,7 +3,7 @@
 /** What the page's own address names: a meeting with its secret, or none. */
 export function meetingOf(place: { pathname: string; hash: string }, domain: string): string | undefined {
   if (!place.pathname.startsWith('/m/')) return undefined;
-  const address = decodeURIComponent(place.pathname.slice('/m/'.length));
+  const address = decoded(place.pathname.slice('/m/'.length));
   return place.hash.length > 1 ? `https://${domain}/m/${address}${place.hash}` : address;
 }
 
@@ -15,6 +15,16 @@ export function here(link: string): string {
 
 /** The path within this page of a link or address that somebody pasted. */
 export function pathOf(text: string): string {
-  const at = text.indexOf('/m/');
-  return at < 0 ? `/m/${text.trim()}` : text.trim().slice(at);
+  const link = text.trim();
+  const at = link.indexOf('/m/');
+  return at < 0 ? `/m/${link}` : link.slice(at);
+}
+
+/** What is escaped wrongly stays as it is, and is refused later with its reason. */
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
 }

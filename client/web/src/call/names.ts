@@ -6,9 +6,9 @@ const TRICKS = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200
 const LONGEST_NAME = 64;
 const LONGEST_LINE = 120;
 
-/** Text without tricks. */
+/** Text without tricks; lines end alike. */
 export function harmless(text: string): string {
-  return text.replace(TRICKS, '\ufffd');
+  return text.replace(/\r\n?/gu, '\n').replace(TRICKS, '\ufffd');
 }
 
 /** A name: harmless, on one line, not longer than fits. */

@@ -1,0 +1,28 @@
+// What is said in passing: for five seconds, and not so much that it hides the stage.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { Notices } from '../src/call/notices.svelte';
+
+test('a notice goes after five seconds', ({ mock }) => {
+  mock.timers.enable({ apis: ['setTimeout'] });
+  const notices = new Notices();
+  notices.add('entered', { name: 'bob' });
+  mock.timers.tick(3_000);
+  notices.add('gone', { name: 'bob' });
+  mock.timers.tick(1_999);
+  assert.deepEqual(notices.all.map(({ text }) => text), ['entered', 'gone']);
+  mock.timers.tick(1);
+  assert.deepEqual(notices.all.map(({ text }) => text), ['gone']);
+  mock.timers.tick(3_000);
+  assert.deepEqual(notices.all, []);
+});
+
+test('of many at once the latest four are shown', ({ mock }) => {
+  mock.timers.enable({ apis: ['setTimeout'] });
+  const notices = new Notices();
+  for (let at = 0; at < 9; at += 1) notices.add('entered', { name: String(at) });
+  assert.deepEqual(notices.all.map(({ variables }) => variables['name']), ['5', '6', '7', '8']);
+  assert.equal(new Set(notices.all.map(({ id }) => id)).size, 4);
+});

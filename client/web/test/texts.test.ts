@@ -1,0 +1,56 @@
+// All languages say the same: the same texts, with the same variables.
+
+import { FluentResource } from '@fluent/bundle';
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+const FILES = import.meta.glob<string>('../src/text/*/client.ftl', { query: '?raw', import: 'default', eager: true });
+const LANGUAGES = new Map(Object.entries(FILES).map(([path, source]) => [path.split('/').at(-2) ?? '', source]));
+const SOURCES = import.meta.glob<string>(['../src/**/*.svelte', '../src/**/*.ts'], { query: '?raw', import: 'default', eager: true });
+
+/** The variables of each text, found in the parsed pattern wherever they stand. */
+function variables(source: string): Map<string, string> {
+  const found = new Map<string, string>();
+  for (const { id, value } of new FluentResource(source).body) {
+    const names = new Set<string>();
+    const walk = (part: unknown): void => {
+      if (typeof part !== 'object' || part === null) return;
+      if ('type' in part && part.type === 'var' && 'name' in part) names.add(String(part.name));
+      for (const below of Object.values(part)) walk(below);
+    };
+    walk(value);
+    found.set(id, [...names].sort().join(' '));
+  }
+  return found;
+}
+
+const ENGLISH = variables(LANGUAGES.get('en') ?? '');
+
+test('there are six languages', () => {
+  assert.deepEqual([...LANGUAGES.keys()].sort(), ['da', 'de', 'en', 'fr', 'ja', 'nl']);
+  assert.ok(ENGLISH.size > 100, `only ${ENGLISH.size} texts`);
+});
+
+test('every language has every text, with the same variables, and no other', () => {
+  const wrong: string[] = [];
+  for (const [language, source] of LANGUAGES) {
+    const own = variables(source);
+    for (const [id, names] of ENGLISH) if (own.get(id) !== names) wrong.push(`${language}: ${id} has «${own.get(id) ?? 'no text'}», English «${names}»`);
+    for (const id of own.keys()) if (!ENGLISH.has(id)) wrong.push(`${language}: ${id} is unknown in English`);
+  }
+  assert.deepEqual(wrong, []);
+});
+
+test('nothing in a file is lost because it is malformed, and no text stands there twice', () => {
+  for (const [language, source] of LANGUAGES) {
+    const written = [...source.matchAll(/^(-?[a-z][a-z0-9_-]*) *=/gimu)].map(([, id]) => id ?? '');
+    assert.deepEqual([...new Set(written)].sort(), [...variables(source).keys()].sort(), language);
+    assert.equal(new Set(written).size, written.length, `${language}: ${written.filter((id, at) => written.indexOf(id) !== at).join(' ')}`);
+  }
+});
+
+test('every text that a component names is there', () => {
+  const code = Object.values(SOURCES).join('\n');
+  const named = [...code.matchAll(/\bt\('([a-z][a-z0-9_-]*)'/gu)].map(([, id]) => id ?? '');
+  assert.deepEqual(named.filter((id) => !ENGLISH.has(id)), []);
+});
