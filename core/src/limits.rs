@@ -152,6 +152,8 @@ pub const SEALED_INVITATION_BYTES: usize = 48 * 1024;
 const _: () = assert!(TREE_NODES == 2 * MEMBERS.next_power_of_two() - 1, "every member has a leaf");
 /// How long an invitation and its token stay good.
 pub const INVITATION_LIFETIME: Duration = Duration::from_hours(7 * 24);
+/// How long a token stays good that a host's device gives to whom it let in.
+pub const READMISSION_LIFETIME: Duration = Duration::from_hours(12);
 /// Most devices of one user that are invited.
 pub const DEVICES_PER_USER: usize = 16;
 /// Most tracks that one device publishes.

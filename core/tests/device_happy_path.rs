@@ -186,6 +186,34 @@ fn a_host_admits_or_denies_who_waits() {
 }
 
 #[test]
+fn dev_25_whom_a_host_let_in_does_not_wait_again() {
+    let mut stage = stage(true);
+    let (alice, bob) = (stage.alice, stage.bob);
+    let carol = stage.federation.sign_in("carol", SOUTH);
+    stage.join(alice, stage.by_address());
+    let meeting = stage.meeting.clone();
+    stage.federation.command(bob, Command::Join(stage.by_link()));
+    stage.settle();
+    let device = stage.federation.uri(bob);
+    stage.do_it(alice, Command::Admit { meeting: meeting.clone(), device, admitted: true });
+    stage.settle();
+    stage.agree(&[alice, bob]);
+    // The page is loaded anew.
+    stage.federation.crash_client(bob);
+    stage.join(bob, stage.by_link());
+    stage.settle();
+    stage.agree(&[alice, bob]);
+    // Nobody else comes in by that, and not even he once he is sent out.
+    stage.federation.command(carol, Command::Join(stage.by_link()));
+    stage.settle();
+    assert!(!stage.federation.diary(carol, &meeting).is_inside());
+    let address = stage.address(bob);
+    stage.do_it(alice, Command::Remove { meeting: meeting.clone(), address });
+    stage.settle();
+    assert!(stage.federation.ask(bob, Command::Join(stage.by_address())).is_err());
+}
+
+#[test]
 fn a_host_who_comes_later_sees_who_waits() {
     let mut stage = stage(true);
     let (alice, bob) = (stage.alice, stage.bob);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use conclave_proto::types::v1 as wire;
-use prost::bytes::Bytes;
+use prost::{Message as _, bytes::Bytes};
 
 use super::{
     policy::{Policy, Role},
@@ -227,6 +227,19 @@ pub fn sign_token(new: &NewToken, identity: &Identity) -> wire::DeviceSigned {
         signed: Some(signed::sign_message(Label::AdmissionToken, &token, identity.key())),
         certificate_chain: identity.chain().certificates().to_vec(),
     }
+}
+
+/// Whether a token that this device keeps may still admit it, as far as it can tell by itself.
+pub fn may_stand(policy: &Policy, signed: &wire::DeviceSigned, now: Time) -> bool {
+    let payload = signed.signed.as_ref().map(|signed| signed.payload.clone()).unwrap_or_default();
+    let Ok(token) = wire::AdmissionToken::decode(payload) else { return false };
+    let issuer = DeviceUri::parse(&token.issuer);
+    let may_invite = |issuer: DeviceUri| {
+        policy.allows(issuer.user(), wire::Right::Invite) && !policy.is_banned(issuer.user())
+    };
+    Time::from_ms(token.issued_ms) >= policy.rules().tokens_not_before
+        && now <= Time::from_ms(token.expires_ms)
+        && issuer.is_ok_and(may_invite)
 }
 
 /// A Join's view kept for the time until it is answered.

@@ -87,6 +87,9 @@ impl Device {
         let inside = self.calls.get_mut(meeting).and_then(Call::inside).ok_or(Error::NotInMeeting)?;
         let session = inside.known.session;
         let key_package_ref = inside.waiting.get(device).copied().ok_or(Error::NobodyThere)?;
+        if admitted {
+            inside.let_in.insert(device.user().clone());
+        }
         let admit = types::Admit {
             key_package_ref: super::id_bytes(key_package_ref.as_bytes()),
             device: device.to_string(),

@@ -89,6 +89,7 @@ impl Device {
         }
         if change.added {
             self.say_again(now, meeting);
+            self.spare_the_wait(now, meeting);
         }
     }
 

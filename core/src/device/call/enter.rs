@@ -103,7 +103,7 @@ impl Device {
         let expires = now + limits::JOIN_LIFETIME;
         let join = types::Join {
             key_package: Bytes::copy_from_slice(joiner.key_package()),
-            evidence: Some(self.evidence(meeting, &known, joiner.key_package_ref(), expires)?),
+            evidence: Some(self.evidence(meeting, &known, joiner.key_package_ref(), now)?),
             expires_ms: expires.as_ms(),
         };
         let (session, key_package_ref) = (known.session, joiner.key_package_ref());
@@ -125,7 +125,7 @@ impl Device {
         meeting: &MeetingAddress,
         known: &Known,
         key_package: KeyPackageRef,
-        expires: Time,
+        now: Time,
     ) -> Result<types::Evidence, Error> {
         use types::evidence::Evidence;
         let account = self.account.as_ref().ok_or(Error::NotSignedIn)?;
@@ -139,14 +139,15 @@ impl Device {
                     session: known.session,
                     device: account.uri.clone(),
                     key_package_ref: key_package,
-                    expires,
+                    expires: now + limits::JOIN_LIFETIME,
                     evidence: None,
                     jurisdiction: None,
                 };
                 admission::sign_link(&join, &key)
             })
         };
-        let evidence = call.token.clone().map(Evidence::Token).or_else(link);
+        let token = call.token.clone().filter(|token| admission::may_stand(known.chain.tip(), token, now));
+        let evidence = token.map(Evidence::Token).or_else(link);
         Ok(types::Evidence { evidence })
     }
 
@@ -413,6 +414,7 @@ impl Device {
         if let Some(request) = request {
             self.done(request, Ok(Done::Plain));
         }
+        self.keep_entered(meeting);
         self.tell(meeting, CallEvent::Entered { session, suite });
         self.tell_policy(meeting);
         for effect in effects {

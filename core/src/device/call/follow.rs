@@ -185,6 +185,7 @@ impl Device {
         if let Some(event) = event {
             self.tell(meeting, event);
         }
+        self.keep_token(entry.header().time, meeting);
     }
 
     /// The stream broke: follow again from where the log stands here.
@@ -277,6 +278,10 @@ impl Inside {
                 let known = types::Reaction::try_from(reaction).unwrap_or_default();
                 (known != types::Reaction::Unspecified)
                     .then_some(CallEvent::Reaction { device, reaction: known })
+            }
+            Body::Token(token) => {
+                self.token = (!own).then_some(token);
+                None
             }
             Body::MuteRequest(request) => {
                 let own = self.device_of(self.member.own_leaf());

@@ -12,6 +12,7 @@ mod confirm;
 mod enter;
 mod follow;
 mod message;
+mod readmission;
 mod reject;
 mod signals;
 mod submit;
@@ -38,7 +39,7 @@ use self::{
 use super::{command::RequestId, io::StreamId};
 use crate::{
     group::{Joiner, Member, RosterLeaf},
-    identity::address::DeviceUri,
+    identity::address::{DeviceUri, UserAddress},
     ids::{KeyPackageRef, LeafIndex, Sequence, SessionNumber, SubmissionId},
     meeting::{link::LinkSecret, log::Tip, policy::PolicyChain, record::Record},
     time::Time,
@@ -137,6 +138,10 @@ pub(super) struct Inside {
     pub(super) tracks: Vec<types::Track>,
     /// Whose hands are up.
     pub(super) hands: Hands,
+    /// Whom this device let in, until they have their tokens.
+    pub(super) let_in: BTreeSet<UserAddress>,
+    /// A token that came and is not kept yet.
+    pub(super) token: Option<types::DeviceSigned>,
     /// The entry by which this device came.
     pub(super) entered: Sequence,
     /// Messages that were told already.
@@ -159,6 +164,8 @@ impl Inside {
             waiting: BTreeMap::new(),
             tracks: Vec::new(),
             hands: Hands::default(),
+            let_in: BTreeSet::new(),
+            token: None,
             entered: tip.sequence,
             seen: BTreeSet::new(),
             rejected: None,

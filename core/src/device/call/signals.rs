@@ -23,6 +23,7 @@ pub(super) fn may_say(policy: &Policy, author: &UserAddress, body: &Body) -> boo
     let right = match body {
         Body::Chat(_) => types::Right::Chat,
         Body::MuteRequest(_) => types::Right::Remove,
+        Body::Token(_) => types::Right::Invite,
         Body::Hand(hand) if !hand.device.is_empty() => types::Right::Remove,
         Body::Hand(_) | Body::Reaction(_) => return true,
         Body::Tracks(list) => {
