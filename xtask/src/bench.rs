@@ -6,13 +6,15 @@ use anyhow::{Result, ensure};
 
 use crate::{
     process::{self, Stage},
+    tools::{self, CHROMIUM},
+    web,
     workspace::Workspace,
 };
 
 /// What `bench` takes.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// federation, media, join or rest.
+    /// federation, media, join, rest or web.
     name: String,
     /// Writes the rows as JSON.
     #[arg(long, value_name = "FILE")]
@@ -21,6 +23,10 @@ pub(crate) struct Arguments {
 
 /// Builds for release and measures.
 pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<bool> {
+    if arguments.name == "web" {
+        tools::need(&[CHROMIUM])?;
+        web::build(workspace, false)?;
+    }
     let stage = Stage::start("build");
     let said =
         process::quiet(workspace.cargo().args(["build", "--quiet", "--release", "--workspace", "--bins"]))?;
@@ -39,6 +45,8 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<bool> 
         .arg(programs.join("conclave-media-load"))
         .arg("--media")
         .arg(workspace.root.join("interop-tests/media"))
+        .arg("--page")
+        .arg(workspace.root.join("client/web"))
         .arg("--state")
         .arg(workspace.folder("bench")?);
     if let Some(json) = &arguments.json {

@@ -1,4 +1,4 @@
-//! The project's commands: `cargo xtask demo | test | check | bench | web`. Continuous integration runs `test` and nothing else.
+//! The project's commands: `cargo xtask demo | test | check | bench | web | screenshots`. Continuous integration runs `test` and nothing else.
 
 mod bench;
 mod browser;
@@ -6,6 +6,7 @@ mod check;
 mod demo;
 mod process;
 mod report;
+mod screenshots;
 mod suites;
 mod tools;
 mod wasm;
@@ -41,10 +42,12 @@ enum Command {
     Test(suites::Arguments),
     /// Checks what the compiler does not: layers, rules, limits, licences, formatting.
     Check(check::Arguments),
-    /// Measures: federation, join or rest.
+    /// Measures: federation, media, join, rest or web.
     Bench(bench::Arguments),
     /// Builds the client for browsers, which the server's next build takes in.
     Web(web::Arguments),
+    /// Takes pictures of every state of the page, for people to look at.
+    Screenshots(screenshots::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -55,6 +58,7 @@ fn main() -> ExitCode {
         Command::Check(arguments) => check::run(&workspace, &arguments),
         Command::Bench(arguments) => bench::run(&workspace, &arguments),
         Command::Web(arguments) => web::run(&workspace, &arguments),
+        Command::Screenshots(arguments) => screenshots::run(&workspace, &arguments),
     });
     match outcome {
         Ok(true) => ExitCode::SUCCESS,

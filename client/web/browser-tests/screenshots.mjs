@@ -9,6 +9,7 @@ import { walk } from './walk.mjs';
 const SIZES = { desktop: { width: 1280, height: 800 }, phone: { width: 390, height: 844 } };
 const [folder = 'screenshots', ...languages] = process.argv.slice(2);
 const browser = await launch();
+let taken = 0;
 try {
   for (const locale of languages.length > 0 ? languages : ['en', 'ja']) {
     await walk(browser, { locale, viewport: SIZES.desktop }, async (state, page) => {
@@ -23,7 +24,8 @@ try {
       }
       await page.emulateMedia({ colorScheme: 'light' });
       await page.setViewportSize(SIZES.desktop);
-      console.log(`${locale} ${state}`);
+      taken += 1;
+      console.log(`  ${String(taken).padStart(3)}  ${locale}  ${state}`);
     });
   }
 } finally {

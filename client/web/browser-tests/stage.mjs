@@ -18,7 +18,14 @@ export class Stage {
     const stage = new Stage();
     before(async () => stage.#begin(users, flags, environment, prepare), { timeout: 120_000 });
     afterEach(async (context) => stage.#look(context));
-    after(async () => stage.#end(), { timeout: 60_000 });
+    after(async () => stage.end(), { timeout: 60_000 });
+    return stage;
+  }
+
+  /** The same without tests around it; who begins it ends it. */
+  static async begun(users) {
+    const stage = new Stage();
+    await stage.#begin(users, []);
     return stage;
   }
 
@@ -85,7 +92,7 @@ export class Stage {
     await Promise.all(this.people.map((person) => person.close()));
   }
 
-  async #end() {
+  async end() {
     await this.browser?.close();
     await Promise.all((this.organisations ?? []).map((one) => one.stop()));
   }

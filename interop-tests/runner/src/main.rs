@@ -34,7 +34,7 @@ struct Arguments {
 enum Command {
     /// Starts two organisations and waits for Ctrl-C.
     Demo(Demo),
-    /// Measures: federation, media, join or rest.
+    /// Measures: federation, media, join, rest or web.
     Bench(Measure),
     /// Shows the claims and prints claim, evidence and verdict.
     Check(Check),
@@ -79,10 +79,13 @@ struct Measure {
     /// The folder of the clips.
     #[arg(long, value_name = "DIR")]
     media: PathBuf,
+    /// The sources of the page for browsers.
+    #[arg(long, value_name = "DIR")]
+    page: PathBuf,
     /// Writes the rows as JSON.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// federation, media, join or rest.
+    /// federation, media, join, rest or web.
     name: String,
 }
 
@@ -114,7 +117,8 @@ fn main() -> ExitCode {
             let built = &measure.built;
             let (server, client, state) = (&built.server, &built.client, &built.state);
             let (load, media_load, media) = (&measure.load, &measure.media_load, &measure.media);
-            let bench = bench::Bench { server, client, load, media_load, media, state };
+            let page = &measure.page;
+            let bench = bench::Bench { server, client, load, media_load, media, page, state };
             bench::run(&bench, &measure.name, measure.json.as_deref())
         }
     };

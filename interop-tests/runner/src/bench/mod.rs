@@ -1,4 +1,4 @@
-//! First figures, on release builds: chat between two organisations, forwarding, joining, and a server at rest.
+//! First figures, on release builds: chat between two organisations, forwarding, joining, a server at rest, and the page in a browser.
 
 mod federation;
 mod join;
@@ -6,6 +6,7 @@ mod media;
 mod plot;
 mod process;
 mod rest;
+mod web;
 
 use std::{fs, path::Path};
 
@@ -28,6 +29,8 @@ pub(crate) struct Bench<'a> {
     pub(crate) media_load: &'a Path,
     /// Clips.
     pub(crate) media: &'a Path,
+    /// The sources of the page, with its tests.
+    pub(crate) page: &'a Path,
     /// Where state is kept, and where the plot goes.
     pub(crate) state: &'a Path,
 }
@@ -44,7 +47,8 @@ pub(crate) fn run(bench: &Bench<'_>, name: &str, json: Option<&Path>) -> Result<
         "media" => bench.forwarding(&mut gathered)?,
         "join" => bench.join(&folder, &mut gathered)?,
         "rest" => bench.rest(&folder, &mut gathered)?,
-        other => bail!("there is no bench {other}; there are federation, media, join, rest"),
+        "web" => bench.web(&folder, &mut gathered)?,
+        other => bail!("there is no bench {other}; there are federation, media, join, rest, web"),
     }
     table::print_figures(name, &gathered);
     let plot = bench.state.join(format!("{name}.svg"));
