@@ -43,7 +43,7 @@ use crate::{
         router::Router,
     },
     store,
-    web::{Web, bundle::Bundle},
+    web::{Web, bundle::Bundle, plain},
 };
 
 /// Largest unary message, bytes.
@@ -176,11 +176,8 @@ pub async fn start(setup: Setup, listeners: Listeners) -> Result<Running, Error>
     running.listen(listeners.federation, federation_tls, (Limits::FEDERATION, None), Arc::new(federation));
     let mut https = setup.https;
     https.alpn_protocols = vec![tls::ALPN_H2.to_vec(), b"http/1.1".to_vec()];
-    let media = running.media.clone();
-    let other: listener::Other = Arc::new(move |stream, remote| {
-        let media = media.clone();
-        Box::pin(async move { media.carry_tcp(stream, remote).await })
-    });
+    let plain_address = listeners.plain.as_ref().and_then(|plain| plain.local_addr().ok());
+    let other = without_tls(running.media.clone(), plain_address.map(|address| address.port()));
     let public = Arc::new(public);
     if let Some(plain) = listeners.plain {
         running.listen(plain, Transport::Plain, (Limits::CLIENTS, None), Arc::clone(&public));
@@ -188,6 +185,21 @@ pub async fn start(setup: Setup, listeners: Listeners) -> Result<Running, Error>
     running.listen(listeners.public, Transport::tls(https), (Limits::CLIENTS, Some(other)), public);
     info!(domain = %setup.domain, "the server runs");
     Ok(running)
+}
+
+/// What comes to the public port without TLS: media (MED-18), or in a demonstration a browser that was handed over.
+fn without_tls(media: Media, plain_port: Option<u16>) -> listener::Other {
+    Arc::new(move |stream, remote| {
+        let media = media.clone();
+        Box::pin(async move {
+            match plain_port {
+                Some(port) if remote.ip().is_loopback() && plain::begins_as_http(&stream).await? => {
+                    plain::show_the_way(stream, port).await
+                }
+                _ => media.carry_tcp(stream, remote).await,
+            }
+        })
+    })
 }
 
 async fn know_peers(setup: &Setup) -> Result<Peers, Error> {

@@ -25,9 +25,8 @@ const FLAGS = [
 const CHOICES = { width: 160, height: 120, frameRate: 10, cameraOn: true, microphoneOn: true };
 const PERMISSIONS = ['camera', 'microphone', 'clipboard-read', 'clipboard-write'];
 
-export function launch(flags = [], environment = undefined) {
-  const options = { executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: [...FLAGS, ...flags] };
-  return chromium.launch(environment === undefined ? options : { ...options, env: { ...process.env, ...environment } });
+export function launch(flags = []) {
+  return chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: [...FLAGS, ...flags] });
 }
 
 export class Person {

@@ -13,10 +13,13 @@ const SERVER = process.env.CONCLAVE_SERVER;
 export const PASSWORD = 'correct horse battery';
 
 export class Stage {
-  /** Set up before the file's tests and taken down after them. `users`: names by organisation; `flags`: further ones for the browser. */
-  static for(users, { flags = [], environment, prepare } = {}) {
+  /**
+   * Set up before the file's tests and taken down after them. `users`: names by organisation; `flags`: further ones for the
+   * browser, or what makes them of the stage; `secure`: pages come over HTTPS.
+   */
+  static for(users, { flags = [], secure = false } = {}) {
     const stage = new Stage();
-    before(async () => stage.#begin(users, flags, environment, prepare), { timeout: 120_000 });
+    before(async () => stage.#begin(users, flags, secure), { timeout: 120_000 });
     afterEach(async (context) => stage.#look(context));
     after(async () => stage.end(), { timeout: 60_000 });
     return stage;
@@ -25,7 +28,7 @@ export class Stage {
   /** The same without tests around it; who begins it ends it. */
   static async begun(users) {
     const stage = new Stage();
-    await stage.#begin(users, []);
+    await stage.#begin(users, [], false);
     return stage;
   }
 
@@ -34,7 +37,7 @@ export class Stage {
     this.people = [];
   }
 
-  async #begin(users, flags, environment, prepare) {
+  async #begin(users, flags, secure) {
     const above = process.env.CONCLAVE_STATE ?? tmpdir();
     mkdirSync(above, { recursive: true });
     this.folder = mkdtempSync(join(above, 'browser-'));
@@ -46,9 +49,9 @@ export class Stage {
       for (const user of users[name]) organisation.addUser(user, PASSWORD);
     }
     this.organisations = names.map((name) => this[name]);
-    await prepare?.(this);
+    if (secure) for (const one of this.organisations) one.origin = `https://${one.domain}`;
     await Promise.all(this.organisations.map((one) => one.start()));
-    this.browser = await launch(flags, environment);
+    this.browser = await launch(typeof flags === 'function' ? flags(this) : flags);
   }
 
   /** Somebody with a browser profile of their own. */
@@ -76,7 +79,14 @@ export class Stage {
     return link;
   }
 
-  /** After every test: nobody asked anybody else, broke the policy or failed; and who is left goes. */
+  /** Somebody goes, and is looked over for the last time. */
+  async dismiss(person) {
+    assert.deepEqual(await person.misdeeds(), [], person.user);
+    this.people = this.people.filter((one) => one !== person);
+    await person.close();
+  }
+
+  /** After every test: nobody asked anybody else, broke the policy or failed. */
   async #look(context) {
     const found = [];
     for (const person of this.people) {
@@ -85,11 +95,6 @@ export class Stage {
       person.forget();
     }
     assert.deepEqual(found, []);
-  }
-
-  /** Everybody goes; the next test begins with empty rooms. */
-  async clear() {
-    await Promise.all(this.people.map((person) => person.close()));
   }
 
   async end() {

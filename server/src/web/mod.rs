@@ -2,6 +2,7 @@
 
 pub mod bundle;
 mod headers;
+pub mod plain;
 
 use bytes::Bytes;
 use conclave_proto::types::v1::SignedDescriptor;

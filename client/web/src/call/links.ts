@@ -28,3 +28,9 @@ function decoded(part: string): string {
     return part;
   }
 }
+
+/** A link's place at another server. On one machine, a page without TLS leads to one without TLS (spec/12-operating.md). */
+export function elsewhere(domain: string, place: { protocol: string; pathname: string; hash: string }): string {
+  const isHere = /^(?:[a-z0-9.-]+\.)?localhost(?::\d+)?$/u.test(domain);
+  return `${isHere ? place.protocol : 'https:'}//${domain}${place.pathname}${place.hash}`;
+}
