@@ -26,3 +26,11 @@ test('of many at once the latest four are shown', ({ mock }) => {
   assert.deepEqual(notices.all.map(({ variables }) => variables['name']), ['5', '6', '7', '8']);
   assert.equal(new Set(notices.all.map(({ id }) => id)).size, 4);
 });
+
+test('what is read elsewhere is dropped, and nothing else', () => {
+  const notices = new Notices();
+  notices.add('says', { name: 'bob', text: 'hello' });
+  notices.add('entered', { name: 'bob' });
+  notices.drop('says');
+  assert.deepEqual(notices.all.map(({ text }) => text), ['entered']);
+});

@@ -20,4 +20,9 @@ export class Notices {
     this.all = [...this.all, notice].slice(-MOST);
     setTimeout(() => (this.all = this.all.filter((one) => one.id !== notice.id)), SHOWN_MS);
   }
+
+  /** What stands elsewhere before the person's eyes needs no notice. */
+  drop(text: string): void {
+    this.all = this.all.filter((one) => one.text !== text);
+  }
 }
