@@ -74,6 +74,16 @@ pub const MESSAGE_BURST: u32 = 8 * 1024 * 1024;
 pub const MESSAGE_BYTES_PER_SECOND: u32 = 4 * 1024 * 1024;
 /// What a message counts at least, bytes.
 pub const MESSAGE_COST: u32 = 512;
+/// Largest submission that is told in passing, bytes.
+pub const PASSING_BYTES: usize = 8 * 1024;
+/// What one member says in passing: how much at once.
+pub const PASSING_BURST: u32 = 40;
+/// What one member says in passing: how much a second.
+pub const PASSING_PER_SECOND: u32 = 8;
+/// How often a line that is being typed is told at most.
+pub const TYPING_INTERVAL: Duration = Duration::from_millis(250);
+/// Longest line of real-time text, characters.
+pub const LINE_CHARACTERS: usize = 500;
 /// Joins of one domain: how many at once.
 pub const JOIN_BURST: u32 = 300;
 /// Joins of one domain: how many a second.

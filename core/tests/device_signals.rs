@@ -1,4 +1,4 @@
-//! Hands, reactions and requests to be silent, between real device machines (spec, chapter 14.5).
+//! Hands, reactions, typed text and requests to be silent, between real device machines (spec, chapter 14.5).
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)] // Tests may panic.
 
 use std::time::Duration;
@@ -85,6 +85,19 @@ impl Stage {
         let handed_in = HandedIn::Submission(signed, Bytes::new());
         self.scenario.federation.hand_in(DOMAINS[2], &self.meeting, handed_in).unwrap();
         self.scenario.federation.run_for(Duration::from_secs(3));
+    }
+
+    /// The same, in passing.
+    fn pass_anyhow(&mut self, eve: &mut Intruder, number: u8, body: Body) -> Result<(), types::ErrorReason> {
+        let now = self.scenario.federation.now();
+        let message_id = vec![number; 16].into();
+        let message = types::Message { message_id, time_ms: now.as_ms(), body: Some(body) };
+        let sealed = eve.forger.say(&message.encode_to_vec());
+        let signed = eve.sign_bytes(&self.meeting, FIRST, now, types::EntryKind::Passing, sealed.into());
+        let handed_in = HandedIn::Submission(signed, Bytes::new());
+        let answer = self.scenario.federation.hand_in(DOMAINS[2], &self.meeting, handed_in);
+        self.scenario.federation.run_for(Duration::from_secs(3));
+        answer.map(|_| ())
     }
 
     fn with_eve(&mut self) -> Intruder {
@@ -262,4 +275,96 @@ fn newcomers_learn_what_was_published_before_they_came() {
     for who in [alice, carol] {
         assert_eq!(stage.scenario.federation.diary(who, &meeting).tracks[&bobs], [1], "{who:?}");
     }
+}
+
+/// What somebody sees of a line, in order.
+fn typed(stage: &Stage, who: ClientId) -> Vec<(u64, String, bool)> {
+    let diary = stage.scenario.federation.diary(who, &stage.meeting);
+    diary.typed.iter().map(|(_, line, text, done)| (*line, text.clone(), *done)).collect()
+}
+
+fn type_in(stage: &mut Stage, who: ClientId, line: u64, text: &str, done: bool) {
+    let (meeting, text) = (stage.meeting.clone(), text.to_owned());
+    stage.scenario.federation.command(who, Command::Type { meeting, line, text, done });
+}
+
+#[test]
+fn dev_17_a_line_is_told_as_it_is_typed_and_only_its_end_is_logged() {
+    let mut stage = stage();
+    let (alice, bob) = (stage.alice, stage.bob);
+    let carol = stage.scenario.people[2];
+    stage.scenario.enter(carol);
+    let before = stage.scenario.log().len();
+    let text = "a line, typed";
+    // Twenty keys a second.
+    for end in 1..=text.len() {
+        type_in(&mut stage, bob, 7, &text[..end], false);
+        stage.scenario.federation.run_for(Duration::from_millis(50));
+    }
+    stage.scenario.federation.run_for(Duration::from_secs(1));
+    for who in [alice, carol] {
+        let seen = typed(&stage, who);
+        // 0.65 s of typing, and one word each 0.25 s.
+        assert!((3..=5).contains(&seen.len()), "{seen:?}");
+        assert!(seen.iter().all(|(line, so_far, done)| *line == 7 && text.starts_with(so_far) && !done));
+        assert_eq!(seen.last().unwrap().1, text, "nothing stays untold");
+    }
+    assert!(typed(&stage, bob).is_empty(), "who types knows it");
+    assert_eq!(stage.scenario.log().len(), before, "nothing is logged");
+    type_in(&mut stage, bob, 7, "a line, typed.", true);
+    stage.scenario.federation.run_for(Duration::from_secs(1));
+    assert_eq!(stage.scenario.log().len(), before + 1);
+    for who in [alice, bob, carol] {
+        let end = (7, "a line, typed.".to_owned(), true);
+        assert_eq!(typed(&stage, who).last(), Some(&end), "{who:?}");
+    }
+    let meeting = stage.meeting.clone();
+    let long = Command::Type { meeting, line: 8, text: "x".repeat(501), done: false };
+    assert!(matches!(stage.ask(bob, long), Err(Error::TooLong(500))));
+}
+
+/// What the network or the pace of a device lost is told again; what was said before the end of a line does not come after it.
+#[test]
+fn dev_17_what_was_lost_is_told_again_and_nothing_follows_the_end_of_a_line() {
+    let mut stage = stage();
+    let (alice, bob) = (stage.alice, stage.bob);
+    stage.scenario.federation.cut_client(bob);
+    type_in(&mut stage, bob, 1, "while cut off", false);
+    stage.scenario.federation.run_for(Duration::from_secs(5));
+    assert!(typed(&stage, alice).is_empty());
+    stage.scenario.heal();
+    stage.scenario.federation.run_for(Duration::from_secs(10));
+    assert_eq!(typed(&stage, alice), [(1, "while cut off".to_owned(), false)]);
+    let mut eve = stage.with_eve();
+    let seen = typed(&stage, alice).len();
+    let line = |line, text: &str, done| Body::Line(types::TextLine { line, text: text.into(), done });
+    stage.say_anyhow(&mut eve, 1, line(3, "finished", true));
+    stage.pass_anyhow(&mut eve, 2, line(3, "finis", false)).unwrap();
+    stage.pass_anyhow(&mut eve, 3, line(2, "an older one", false)).unwrap();
+    stage.pass_anyhow(&mut eve, 4, line(4, "the next one", false)).unwrap();
+    let seen = typed(&stage, alice).split_off(seen);
+    assert_eq!(seen, [(3, "finished".to_owned(), true), (4, "the next one".to_owned(), false)]);
+}
+
+#[test]
+fn log_19_nothing_but_a_line_being_typed_is_told_in_passing_and_none_is_logged() {
+    let mut stage = stage();
+    let (alice, bob) = (stage.alice, stage.bob);
+    let mut eve = stage.with_eve();
+    let line = |done| Body::Line(types::TextLine { line: 1, text: "x".into(), done });
+    let lower = types::Hand { raised: true, ..types::Hand::default() };
+    for (number, body) in [(1, Body::Chat("psst".into())), (2, Body::Hand(lower)), (3, line(true))] {
+        stage.pass_anyhow(&mut eve, number, body).unwrap();
+    }
+    stage.say_anyhow(&mut eve, 4, line(false));
+    for who in [alice, bob] {
+        let diary = stage.scenario.federation.diary(who, &stage.meeting);
+        assert!(diary.texts().is_empty() && diary.hands.is_empty() && diary.typed.is_empty(), "{who:?}");
+    }
+    // Who is no member says nothing.
+    let mallory = Organisation::new(DOMAINS[2]).device("mallory", 8);
+    let mut mallory = Intruder::new(mallory, Suite::Classical);
+    mallory.forger = eve.forger;
+    let refused = stage.pass_anyhow(&mut mallory, 5, line(false));
+    assert_eq!(refused, Err(types::ErrorReason::NotEntitled));
 }

@@ -11,8 +11,9 @@ use conclave_core::{
         event::{CallEvent, Event, Over, Standing},
     },
     identity::address::DeviceUri,
+    meeting::log::{Entry, Kind},
 };
-use conclave_server::account::devices;
+use conclave_server::{account::devices, meeting::journal::Stored, store::schema};
 use person::Person;
 use world::{World, heard, over, roster_of, say};
 
@@ -46,6 +47,74 @@ async fn two_organisations_create_invite_join_chat_and_leave() {
     world.bob.run(Command::Leave(meeting.clone())).await;
     world.alice.until_call(roster_of(1)).await;
     world.stop().await;
+}
+
+/// Both ways over two servers, and nothing of it on either disk but the finished lines.
+#[tokio::test]
+async fn log_19_dev_17_text_is_there_as_it_is_typed_and_only_finished_lines_are_stored() {
+    let mut world = World::new().await;
+    let meeting = world.met().await;
+    let type_in =
+        |text: &str, done| Command::Type { meeting: meeting.clone(), line: 1, text: text.to_owned(), done };
+    let messages = async |world: &World| {
+        let mut all = Vec::new();
+        for store in [world.north_runs.store(), world.south_runs.store()] {
+            let range = schema::Key::area(schema::Area::Log).range();
+            let rows = schema::list::<Stored>(&*store, range, usize::MAX).await.unwrap();
+            let entries = rows.into_iter().filter_map(|(_, row)| Entry::parse(&row.entry?).ok());
+            all.push(entries.filter(|entry| !is_of_the_group(entry.header().kind)).count());
+        }
+        all
+    };
+    world.alice.run(type_in("he", false)).await;
+    assert_eq!(typed(&mut world.bob).await, ("he".to_owned(), false));
+    world.bob.run(type_in("hello back", false)).await;
+    assert_eq!(typed(&mut world.alice).await, ("hello back".to_owned(), false));
+    assert_eq!(messages(&world).await, [0, 0]);
+    world.alice.run(type_in("hello", true)).await;
+    assert_eq!(typed(&mut world.bob).await, ("hello".to_owned(), true));
+    assert_eq!(messages(&world).await, [1, 1]);
+    world.stop().await;
+}
+
+fn is_of_the_group(kind: Kind) -> bool {
+    matches!(kind, Kind::Join | Kind::Commit | Kind::Confirm)
+}
+
+async fn typed(person: &mut Person) -> (String, bool) {
+    let line = person.until_call(|event| match event {
+        CallEvent::Typing { text, done, .. } => Some((text.clone(), *done)),
+        _ => None,
+    });
+    line.await
+}
+
+#[tokio::test]
+async fn hands_and_requests_to_be_silent_cross_servers() {
+    let mut world = World::new().await;
+    let meeting = world.met().await;
+    world.bob.run(Command::RaiseHand { meeting: meeting.clone(), raised: true }).await;
+    let (device, raised) = hand(&mut world.alice).await;
+    assert!(raised && *device.user() == world.bob.address);
+    world.alice.run(Command::LowerHand { meeting: meeting.clone(), device: device.clone() }).await;
+    let mut seen = [hand(&mut world.bob).await, hand(&mut world.bob).await];
+    seen.sort_by_key(|(_, raised)| !raised);
+    assert_eq!(seen, [(device.clone(), true), (device.clone(), false)]);
+    world.alice.run(Command::AskMute { meeting, device }).await;
+    let muted = world.bob.until_call(|event| match event {
+        CallEvent::MutedBy(by) => Some(by.user().clone()),
+        _ => None,
+    });
+    assert_eq!(muted.await, world.alice.address);
+    world.stop().await;
+}
+
+async fn hand(person: &mut Person) -> (DeviceUri, bool) {
+    let hand = person.until_call(|event| match event {
+        CallEvent::Hand { device, raised } => Some((device.clone(), raised.is_some())),
+        _ => None,
+    });
+    hand.await
 }
 
 #[tokio::test]

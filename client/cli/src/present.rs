@@ -247,6 +247,12 @@ pub fn call_event(meeting: &MeetingAddress, event: &CallEvent) -> Note {
             let text = format!("{} reacts: {}", device.user(), name.replace('_', " "));
             Note::new("reaction", json!({ "device": device.to_string(), "reaction": name }), text)
         }
+        CallEvent::Typing { device, line, text, done, time } => Note::new(
+            "typing",
+            json!({ "device": device.to_string(), "address": device.user().to_string(), "line": line, "text": text,
+                    "done": done, "time_ms": time.as_ms() }),
+            if *done { format!("{} typed: {}", device.user(), clean(text)) } else { String::new() },
+        ),
         CallEvent::MutedBy(device) => Note::new(
             "muted_by",
             json!({ "device": device.to_string(), "address": device.user().to_string() }),

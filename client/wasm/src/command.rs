@@ -41,6 +41,7 @@ enum Wire {
     RaiseHand { meeting: String, raised: bool },
     LowerHand { meeting: String, device: String },
     React { meeting: String, reaction: Reaction },
+    Type { meeting: String, line: u64, text: String, done: bool },
     AskMute { meeting: String, device: String },
     End { meeting: String },
     Publish { meeting: String, tracks: Vec<Track> },
@@ -147,6 +148,9 @@ pub(crate) fn parse(json: &str) -> Result<Command, Error> {
         }
         Wire::React { meeting, reaction } => {
             Command::React { meeting: address(&meeting)?, reaction: reaction.into() }
+        }
+        Wire::Type { meeting, line, text, done } => {
+            Command::Type { meeting: address(&meeting)?, line, text, done }
         }
         Wire::AskMute { meeting, device } => {
             Command::AskMute { meeting: address(&meeting)?, device: parse_device(&device)? }

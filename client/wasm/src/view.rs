@@ -116,6 +116,10 @@ fn call_event(event: &CallEvent) -> Value {
             let name = reaction.as_str_name().trim_start_matches("REACTION_").to_ascii_lowercase();
             json!({ "type": "reaction", "device": device.to_string(), "reaction": name })
         }
+        CallEvent::Typing { device, line, text, done, time } => {
+            json!({ "type": "typing", "device": device.to_string(), "address": device.user().to_string(),
+                    "line": line, "text": text, "done": done, "time_ms": time.as_ms() })
+        }
         CallEvent::MutedBy(device) => {
             json!({ "type": "muted_by", "device": device.to_string(), "address": device.user().to_string() })
         }

@@ -166,6 +166,17 @@ pub enum Command {
         /// Which.
         reaction: types::Reaction,
     },
+    /// Tell what is being typed, as it is typed, or that the line is finished.
+    Type {
+        /// Where.
+        meeting: MeetingAddress,
+        /// The number of the line, counting up.
+        line: u64,
+        /// The whole line as it is now.
+        text: String,
+        /// Whether it is finished.
+        done: bool,
+    },
     /// Ask a device to mute its microphone.
     AskMute {
         /// Where.

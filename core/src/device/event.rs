@@ -161,6 +161,19 @@ pub enum CallEvent {
         /// How.
         reaction: types::Reaction,
     },
+    /// Somebody types a line: as it is now, or as it stands for good.
+    Typing {
+        /// Who.
+        device: DeviceUri,
+        /// Which of their lines.
+        line: u64,
+        /// The whole line.
+        text: String,
+        /// Whether it is finished.
+        done: bool,
+        /// When.
+        time: Time,
+    },
     /// This device is to mute its microphone at once; its person can turn it on again.
     MutedBy(DeviceUri),
     /// New keys for frames.

@@ -1,6 +1,7 @@
 //! A meeting: what it is, who may enter it, what a commit may do, and the log in which servers agree on all that.
 
 pub mod admission;
+pub mod aside;
 pub mod commit_rules;
 pub mod doors;
 mod error;

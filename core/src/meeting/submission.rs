@@ -71,7 +71,13 @@ impl Submission {
         let kind = Kind::of(submission.kind);
         let by_devices = matches!(
             kind,
-            Kind::Join | Kind::Admit | Kind::Commit | Kind::Confirm | Kind::Leave | Kind::Message
+            Kind::Join
+                | Kind::Admit
+                | Kind::Commit
+                | Kind::Confirm
+                | Kind::Leave
+                | Kind::Message
+                | Kind::Passing
         );
         if !by_devices {
             return Err(Error::Kind);

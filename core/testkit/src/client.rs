@@ -91,6 +91,8 @@ pub struct Diary {
     pub reactions: Vec<(DeviceUri, Reaction)>,
     /// Who asked this device to mute its microphone.
     pub muted_by: Vec<DeviceUri>,
+    /// Lines as they were typed: whose, which, what, and whether finished.
+    pub typed: Vec<(DeviceUri, u64, String, bool)>,
     /// What each device publishes.
     pub tracks: BTreeMap<DeviceUri, Vec<u32>>,
     /// What went wrong.
@@ -167,6 +169,7 @@ impl Diary {
             CallEvent::Hand { device, raised: Some(at) } => drop(self.hands.insert(at.0, device)),
             CallEvent::Hand { device, raised: None } => self.hands.retain(|_, up| *up != device),
             CallEvent::Reaction { device, reaction } => self.reactions.push((device, reaction)),
+            CallEvent::Typing { device, line, text, done, .. } => self.typed.push((device, line, text, done)),
             CallEvent::MutedBy(device) => self.muted_by.push(device),
             CallEvent::Connected(_) => {}
         }

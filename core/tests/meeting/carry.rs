@@ -49,6 +49,7 @@ impl World {
                     self.replies.insert(ticket, receipt);
                 }
                 Output::Ask { device, ask, .. } => self.asks.push((device, ask)),
+                Output::Aside { aside, .. } => self.asides.push(aside),
                 Output::RefusedAttempt { domain, times, .. } => self.refusals.push((domain, times)),
             }
         }

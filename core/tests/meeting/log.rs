@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use conclave_core::{
     ids::Sequence,
+    limits,
     meeting::{
         Error,
+        aside::Aside,
         commit_rules::Annotations,
         follower::{Follower, Input, Output},
         hub,
@@ -203,9 +205,56 @@ fn log_10_messages_are_for_this_epoch_or_the_last() {
 }
 
 #[test]
+fn log_19_what_is_said_in_passing_goes_to_who_listens_and_into_no_log() {
+    let mut world = World::running();
+    let logged = world.entries.len();
+    let sealed = world.devices[BOB].member.as_mut().unwrap().seal(b"typing").unwrap();
+    let signed = world.signed(BOB, Kind::Passing, sealed);
+    let (south, north) =
+        (world.devices[BOB].uri().domain().clone(), world.devices[ALICE].uri().domain().clone());
+    assert_eq!(world.hand_in(&south, signed.clone(), vec![]).unwrap().sequence, Sequence(0));
+    assert_eq!(world.asides, [Aside::Passing(signed.clone())]);
+    assert_eq!(world.entries.len(), logged);
+    let taken =
+        |world: &World, aside: Aside| world.follower.as_ref().unwrap().check_aside(&world.pins, &aside);
+    taken(&world, world.asides[0].clone()).unwrap();
+    // By another domain, changed on its way, too large, of an epoch long gone, or too fast.
+    assert!(world.hand_in(&north, signed.clone(), vec![]).is_err());
+    let mut changed = signed.clone();
+    changed.signature = vec![7; 64].into();
+    assert!(world.hand_in(&south, changed.clone(), vec![]).is_err());
+    assert!(taken(&world, Aside::Passing(changed)).is_err());
+    let message = world.signed(BOB, Kind::Message, b"for the log".to_vec());
+    assert!(taken(&world, Aside::Passing(message)).is_err());
+    let large = world.submit(BOB, Kind::Passing, vec![0; limits::PASSING_BYTES]).unwrap_err();
+    assert_eq!(large.reason(), ErrorReason::TooLarge);
+    assert!(world.submit(BOB, Kind::Passing, vec![0; 100]).is_err());
+    let storm = (0..100).filter(|_| world.hand_in(&south, signed.clone(), vec![]).is_ok()).count();
+    assert!(storm < usize::try_from(limits::PASSING_BURST).unwrap(), "{storm}");
+    world.say(BOB, b"messages have a budget of their own").unwrap();
+    // A hub that writes it down is refused by whoever mirrors the log.
+    let last = world.entries.last().unwrap().clone();
+    let content = Bytes::from(signed.encode_to_vec());
+    let header = wire::EntryHeader {
+        kind: Kind::Passing.number(),
+        submission_id: wire::Submission::decode(signed.payload).unwrap().submission_id,
+        content_hash: Sha256::digest(&content).to_vec().into(),
+        ..wire::EntryHeader::decode(last.to_wire().header).unwrap()
+    };
+    let entry = wire::Entry { header: header.encode_to_vec().into(), content, attachment: Bytes::new() };
+    let mut mirror = follower(&world);
+    let before = world.entries[..world.entries.len() - 1].to_vec();
+    give(&world, &mut mirror, &before).unwrap();
+    let error = give(&world, &mut mirror, &[Entry::parse(&entry).unwrap()]).unwrap_err();
+    assert_eq!(error.reason(), ErrorReason::Malformed);
+}
+
+#[test]
 fn log_06_each_kind_has_its_largest_size() {
     let mut world = World::running();
-    for kind in [Kind::Join, Kind::Admit, Kind::Commit, Kind::Confirm, Kind::Leave, Kind::Message] {
+    for kind in
+        [Kind::Join, Kind::Admit, Kind::Commit, Kind::Confirm, Kind::Leave, Kind::Message, Kind::Passing]
+    {
         let error = world.submit(BOB, kind, vec![0; kind.largest_content() + 1]).unwrap_err();
         assert_eq!(error.reason(), ErrorReason::TooLarge, "{kind:?}");
     }

@@ -13,6 +13,7 @@ use conclave_core::{
     ids::{Sequence, SessionNumber},
     limits,
     meeting::{
+        aside::Aside,
         follower::Follower,
         hub::{Ask, Hub, Input, Receipt, Ticket},
         link::LinkSecret,
@@ -106,6 +107,7 @@ pub(crate) struct World {
     pub(crate) follower_effects: Vec<Effect>,
     pub(crate) asks: Vec<(DeviceUri, Ask)>,
     pub(crate) refusals: Vec<(Domain, u32)>,
+    pub(crate) asides: Vec<Aside>,
     pub(crate) replies: BTreeMap<Ticket, Receipt>,
     tickets: u64,
     seed: u32,
@@ -155,6 +157,7 @@ impl World {
             follower_effects: Vec::new(),
             asks: Vec::new(),
             refusals: Vec::new(),
+            asides: Vec::new(),
             replies: BTreeMap::new(),
             tickets: 0,
             seed: 0,

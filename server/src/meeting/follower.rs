@@ -11,6 +11,7 @@ use conclave_core::{
     limits,
     meeting::{
         Error,
+        aside::Aside,
         follower::{Follower, Input, Output},
         hub::Ask,
         log,
@@ -262,6 +263,7 @@ impl Task {
                 }
                 Ok(Go::On)
             }
+            Some(Item::Passing(signed)) => self.aside(&Aside::Passing(signed)).await,
             Some(Item::RefusedAttempt(attempt)) => {
                 let attempt =
                     RefusedAttempt { domain: attempt.domain, times: attempt.times, time_ms: attempt.time_ms };
@@ -277,6 +279,14 @@ impl Task {
             }
             None => Ok(Go::On),
         }
+    }
+
+    async fn aside(&mut self, aside: &Aside) -> store::Result<Go> {
+        match self.follower.check_aside(&self.context.peers.pins(), aside) {
+            Ok(()) => self.house.aside(self.follower.room(), aside).await?,
+            Err(error) => debug!(peer = %self.hub, %error, "what the hub told beside the log is dropped"),
+        }
+        Ok(Go::On)
     }
 
     async fn entries(&mut self, input: Input) -> store::Result<Go> {

@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use conclave_core::{
     identity::address::{DeviceUri, Domain},
     meeting::{
+        aside::Aside,
         hub::Ask,
         room::{Effect, Room},
         watch::{self, Logged, Note, Order, Presence, Tidings, Told, What},
@@ -18,7 +19,7 @@ use tokio_util::task::TaskTracker;
 use super::{
     journal::{self, Stretch},
     order::{Reply, answer},
-    watcher::{NOTES, Outlet, Watcher},
+    watcher::{NOTES, Outlet, Watcher, tell_in_passing},
 };
 use crate::{refusal::Refusal, store};
 
@@ -102,6 +103,18 @@ impl House {
     pub async fn refused_attempt(&mut self, room: &Room, attempt: &RefusedAttempt) -> store::Result<()> {
         let told = self.devices.refused_attempt(room, attempt);
         self.carry(told).await
+    }
+
+    /// Members are told something that is not in the log; a reader that is busy misses it.
+    pub async fn aside(&mut self, room: &Room, aside: &Aside) -> store::Result<()> {
+        for Told { stream, note } in self.devices.aside(room, aside) {
+            let What::Item(tidings) = note.what else { continue };
+            let Some(item) = self.item(tidings).await? else { continue };
+            if let Some(notes) = self.streams.get(&stream) {
+                tell_in_passing(notes, note.after, item);
+            }
+        }
+        Ok(())
     }
 
     /// Ends every stream: the session is over, or nothing more of it can be had.

@@ -10,6 +10,7 @@ use conclave_core::{
     ids::{Epoch, LeafIndex, MeetingId, SessionNumber},
     meeting::{
         Error,
+        aside::Aside,
         hub::{Ask, Hub, Input, Output, Receipt, Stored, Ticket},
         log::{Entry, Kind, ServerSigner},
         room::{Effect, Room},
@@ -35,7 +36,7 @@ use super::{
     house::{House, WatchOrder},
     journal::{self, Stretch},
     rows,
-    watcher::{NOTES, Outlet, Watcher},
+    watcher::{NOTES, Outlet, Watcher, tell_in_passing},
 };
 use crate::{
     clock,
@@ -397,6 +398,7 @@ impl Task {
                     }
                 }
                 Output::Ask { session, device, ask } => self.ask(session, &device, ask).await?,
+                Output::Aside { session, aside } => self.aside(session, &aside).await?,
                 Output::RefusedAttempt { session, domain, times } => {
                     self.refused_attempt(session, &domain, times).await?;
                 }
@@ -472,6 +474,19 @@ impl Task {
         for mirror in self.mirrors.iter().filter(|mirror| mirror.domain == *device.domain()) {
             let what = What::Item(mirrored(self.meeting, session, item.clone()));
             let _gone = mirror.notes.try_send(Note { after, what });
+        }
+        Ok(())
+    }
+
+    async fn aside(&mut self, session: SessionNumber, aside: &Aside) -> store::Result<()> {
+        let (Some(house), Some(room)) = (&mut self.house, self.hub.room()) else { return Ok(()) };
+        house.aside(room, aside).await?;
+        let after = room.tip().sequence.0;
+        for mirror in &self.mirrors {
+            let item = match aside {
+                Aside::Passing(signed) => Item::Passing(signed.clone()),
+            };
+            tell_in_passing(&mirror.notes, after, mirrored(self.meeting, session, item));
         }
         Ok(())
     }

@@ -5,7 +5,7 @@
 
 use conclave_core::{
     limits,
-    meeting::watch::{Note, Reader, Step},
+    meeting::watch::{Note, Reader, Step, What},
 };
 use tokio::{sync::mpsc, time::timeout};
 
@@ -14,6 +14,13 @@ use crate::refusal::Refusal;
 
 /// Notes that may wait for a reader before it is cut.
 pub const NOTES: usize = 64;
+
+/// Tells a reader what it may miss; half of the places are kept for what it must not.
+pub fn tell_in_passing<T>(notes: &mpsc::Sender<Note<T>>, after: u64, item: T) {
+    if notes.capacity() > NOTES / 2 {
+        let _missed = notes.try_send(Note { after, what: What::Item(item) });
+    }
+}
 
 /// Where a stream's items go.
 pub type Outlet<T> = mpsc::Sender<Result<T, Refusal>>;

@@ -68,6 +68,15 @@ pub enum Order {
         /// Up or down.
         raised: bool,
     },
+    /// Tell what is being typed; for scripts alone, since a terminal gives whole lines.
+    Type {
+        /// The number of the line, counting up.
+        line: u64,
+        /// The whole line as it is now.
+        text: String,
+        /// Whether it is finished.
+        done: bool,
+    },
     /// Take somebody's hand down.
     Lower {
         /// A device URI or an address.
@@ -120,6 +129,7 @@ impl Order {
             Self::Lobby { .. } => "lobby",
             Self::CoHost { .. } => "co_host",
             Self::Hand { .. } => "hand",
+            Self::Type { .. } => "type",
             Self::Lower { .. } => "lower",
             Self::Mute { .. } => "mute",
             Self::React { .. } => "react",

@@ -143,6 +143,7 @@ impl Stay {
                 let address = UserAddress::parse(&address).map_err(|error| malformed(error.to_string()))?;
                 Command::SetCoHost { meeting, address, on }
             }
+            Order::Type { line, text, done } => Command::Type { meeting, line, text, done },
             Order::Hand { raised } => Command::RaiseHand { meeting, raised },
             Order::Lower { device } => Command::LowerHand { meeting, device: self.who_is_there(&device)? },
             Order::Mute { device } => Command::AskMute { meeting, device: self.who_is_there(&device)? },
@@ -219,6 +220,7 @@ impl Stay {
         match (event, &self.roster) {
             (CallEvent::Roster(new), Some(old)) => note.text = present::comings_and_goings(old, new),
             (CallEvent::Over(Over::Refused(_)), _) if self.refusal_is_told => note.text.clear(),
+            (CallEvent::Typing { device, .. }, _) if Some(device) == self.driver.uri() => note.text.clear(),
             (CallEvent::Chat { from, .. }, _) if Some(from) == self.driver.uri() => note.text.clear(),
             _ => {}
         }

@@ -36,6 +36,8 @@ export type Command =
   | { type: 'raise_hand'; meeting: MeetingAddress; raised: boolean }
   | { type: 'lower_hand'; meeting: MeetingAddress; device: DeviceUri }
   | { type: 'react'; meeting: MeetingAddress; reaction: Reaction }
+  /** The whole line as it is now, at every change: core tells it four times a second at most. `line` counts up. */
+  | { type: 'type'; meeting: MeetingAddress; line: number; text: string; done: boolean }
   | { type: 'ask_mute'; meeting: MeetingAddress; device: DeviceUri }
   | { type: 'end'; meeting: MeetingAddress }
   | { type: 'publish'; meeting: MeetingAddress; tracks: Track[] };
@@ -115,6 +117,8 @@ export type CallEvent =
   /** `order`: the lowest went up first; 0 when the hand is down. */
   | { type: 'hand'; device: DeviceUri; raised: boolean; order: number }
   | { type: 'reaction'; device: DeviceUri; reaction: Reaction }
+  /** Somebody's line as it is now; own lines come only when they are done. */
+  | { type: 'typing'; device: DeviceUri; address: string; line: number; text: string; done: boolean; time_ms: number }
   /** Mute this device's microphone at once; `device` asked for it. */
   | { type: 'muted_by'; device: DeviceUri; address: string }
   | { type: 'keys'; epoch: number }

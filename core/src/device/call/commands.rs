@@ -46,6 +46,10 @@ impl Device {
             | Command::LowerHand { .. }
             | Command::React { .. }
             | Command::AskMute { .. } => self.signal(now, request, command),
+            Command::Type { meeting, line, text, done } => {
+                let line = types::TextLine { line: *line, text: text.clone(), done: *done };
+                self.type_line(now, request, meeting, line)
+            }
             Command::Admit { meeting, device, admitted } => {
                 self.admit(now, request, meeting, device, *admitted)
             }
@@ -144,6 +148,7 @@ impl Device {
             self.watch_again(meeting);
             self.resubmit(meeting);
         }
+        self.tell_typing(now, meeting);
     }
 
     /// What the last entries made possible or due.

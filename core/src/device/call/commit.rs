@@ -208,7 +208,8 @@ impl Inside {
         let before = super::confirm::Before { group: self.member.snapshot(), view: self.view.clone() };
         let policy_changed = permitted.statement.is_some();
         let gone = contents.removes.iter().filter_map(|leaf| self.view.member(*leaf));
-        let lowered = gone.map(|facts| facts.device).filter(|device| self.hands.forget(device)).collect();
+        let gone = gone.map(|facts| facts.device).inspect(|device| self.typing.forget(device));
+        let lowered = gone.filter(|device| self.hands.forget(device)).collect();
         self.member.merge(staged)?;
         let (sequence, time) = (entry.sequence(), entry.header().time);
         let effects = self.view.merged(sequence, &contents, permitted, self.member.roster(), time);

@@ -90,10 +90,24 @@ impl Device {
     }
 
     fn noticed(&mut self, meeting: &MeetingAddress, notice: api::Notice) {
-        if let Some(api::notice::Notice::RefusedAttempt(attempt)) = notice.notice
-            && let Ok(domain) = crate::identity::address::Domain::parse(&attempt.domain)
-        {
-            self.tell(meeting, CallEvent::RefusedAttempt { domain, times: attempt.times });
+        use api::notice::Notice as Told;
+        match notice.notice {
+            Some(Told::RefusedAttempt(attempt)) => {
+                if let Ok(domain) = crate::identity::address::Domain::parse(&attempt.domain) {
+                    self.tell(meeting, CallEvent::RefusedAttempt { domain, times: attempt.times });
+                }
+            }
+            Some(Told::Passing(signed)) => self.passed(meeting, &signed),
+            None => {}
+        }
+    }
+
+    /// Somebody says something in passing; what cannot be opened is missed.
+    fn passed(&mut self, meeting: &MeetingAddress, signed: &types::Signed) {
+        let Some(inside) = self.calls.get_mut(meeting).and_then(Call::inside) else { return };
+        match inside.open_passing(meeting, signed) {
+            Ok(event) => event.into_iter().for_each(|event| self.tell(meeting, event)),
+            Err(error) => tracing::debug!(%error, "something said in passing cannot be opened"),
         }
     }
 
@@ -145,7 +159,7 @@ impl Device {
                 noted => noted?,
             },
             // LOG-05: hashed with the rest, never acted on.
-            Kind::Unknown(_) => {}
+            Kind::Passing | Kind::Unknown(_) => {}
         }
         if let Some(inside) = self.calls.get_mut(meeting).and_then(Call::inside) {
             inside.tip = Tip::of(entry);
@@ -273,6 +287,7 @@ impl Inside {
                 Some(CallEvent::Tracks { device, tracks })
             }
             Body::Tracks(_) => None,
+            Body::Line(line) => self.line_finished(device, line, time),
             Body::Hand(hand) => self.hand(device, &hand, sequence),
             Body::Reaction(reaction) => {
                 let known = types::Reaction::try_from(reaction).unwrap_or_default();

@@ -17,6 +17,7 @@ mod reject;
 mod signals;
 mod submit;
 mod tell;
+mod typing;
 mod view;
 
 use std::{
@@ -34,6 +35,7 @@ use self::{
     reject::Rejected,
     signals::Hands,
     submit::Unsent,
+    typing::Typing,
     view::MemberView,
 };
 use super::{command::RequestId, io::StreamId};
@@ -142,6 +144,8 @@ pub(super) struct Inside {
     pub(super) let_in: BTreeSet<UserAddress>,
     /// A token that came and is not kept yet.
     pub(super) token: Option<types::DeviceSigned>,
+    /// Lines that are being typed.
+    pub(super) typing: Typing,
     /// The entry by which this device came.
     pub(super) entered: Sequence,
     /// Messages that were told already.
@@ -166,6 +170,7 @@ impl Inside {
             hands: Hands::default(),
             let_in: BTreeSet::new(),
             token: None,
+            typing: Typing::default(),
             entered: tip.sequence,
             seen: BTreeSet::new(),
             rejected: None,
@@ -201,7 +206,9 @@ impl Call {
     /// When to come back.
     pub(super) fn deadline(&self) -> Option<Time> {
         let confirm = match &self.stage {
-            Stage::Inside(inside) => inside.unconfirmed.deadline(),
+            Stage::Inside(inside) => {
+                inside.unconfirmed.deadline().into_iter().chain(inside.typing.deadline()).min()
+            }
             Stage::Asking(asking) => Some(asking.expires),
             _ => None,
         };

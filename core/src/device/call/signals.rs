@@ -21,7 +21,7 @@ use crate::{
 /// Whether a person may say this; the author and every receiver decide by this alone (spec: DEV-14).
 pub(super) fn may_say(policy: &Policy, author: &UserAddress, body: &Body) -> bool {
     let right = match body {
-        Body::Chat(_) => types::Right::Chat,
+        Body::Chat(_) | Body::Line(_) => types::Right::Chat,
         Body::MuteRequest(_) => types::Right::Remove,
         Body::Token(_) => types::Right::Invite,
         Body::Hand(hand) if !hand.device.is_empty() => types::Right::Remove,
@@ -189,6 +189,7 @@ mod tests {
         // By the host, the co-host, the participant.
         let cases = [
             (Body::Chat("hi".into()), [true, false, false]),
+            (Body::Line(types::TextLine::default()), [true, false, false]),
             (Body::Reaction(1), [true, true, true]),
             (Body::Hand(types::Hand::default()), [true, true, true]),
             (Body::Hand(lower), [true, true, false]),

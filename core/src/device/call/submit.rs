@@ -27,6 +27,7 @@ pub(in crate::device) enum Purpose {
     /// Of this commit.
     Reject(Sequence),
     Message,
+    Passing,
     Leave,
     Admit(RequestId),
 }
@@ -97,6 +98,7 @@ impl Device {
             Purpose::Commit | Purpose::Confirm | Purpose::Reject(_) => {}
             Purpose::Join => self.join_logged(meeting),
             Purpose::Message => self.said(now, meeting, id),
+            Purpose::Passing => self.typing_told(now, meeting, id),
             Purpose::Leave => self.over(meeting, crate::device::event::Over::Left),
             Purpose::Admit(request) => self.done(request, Ok(crate::device::event::Done::Plain)),
         }
@@ -112,6 +114,10 @@ impl Device {
         error: ApiError,
     ) {
         let Some(call) = self.calls.get_mut(meeting) else { return };
+        if call.unsent.get(&id).is_some_and(|unsent| matches!(unsent.purpose, Purpose::Passing)) {
+            call.unsent.remove(&id);
+            return self.typing_not_told(now, meeting, id);
+        }
         let Some(unsent) = call.unsent.get_mut(&id) else { return };
         if matches!(error.reason, types::ErrorReason::Unavailable | types::ErrorReason::RateLimited) {
             unsent.flying = false;
@@ -126,6 +132,7 @@ impl Device {
             Purpose::Confirm => tracing::debug!(reason = ?error.reason, "a confirmation was not wanted"),
             Purpose::Reject(commit) => self.rejection_refused(meeting, commit),
             Purpose::Message => self.message_refused(now, meeting, id, error),
+            Purpose::Passing => {}
             Purpose::Leave => self.over(meeting, crate::device::event::Over::Left),
             Purpose::Admit(request) => self.done(request, Err(Error::Api(error))),
         }

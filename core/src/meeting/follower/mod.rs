@@ -14,6 +14,7 @@ use conclave_proto::types::v1 as wire;
 pub use self::io::{Input, Output};
 use super::{
     Error,
+    aside::Aside,
     log::{self, Entry, Head, ServerSigner, sign_acknowledgement},
     policy::PolicyChain,
     record::Record,
@@ -110,6 +111,13 @@ impl Follower {
             self.stopped = !later;
         }
         taken
+    }
+
+    /// Whether what the hub tells beside the log may be told to the own devices (spec: LOG-19).
+    pub fn check_aside(&self, pins: &Pins, aside: &Aside) -> Result<(), Error> {
+        match aside {
+            Aside::Passing(signed) => self.room.check_passing(signed, Trust::Verify(pins)),
+        }
     }
 
     /// The next thing to do, oldest first.

@@ -6,7 +6,7 @@ use prost::bytes::Bytes;
 use crate::{
     identity::address::{DeviceUri, Domain},
     ids::{Epoch, Sequence, SessionNumber},
-    meeting::{log::Entry, room::Effect},
+    meeting::{aside::Aside, log::Entry, room::Effect},
     time::Time,
 };
 
@@ -103,6 +103,13 @@ pub enum Output {
         device: DeviceUri,
         /// What for.
         ask: Ask,
+    },
+    /// Tell the members something that is not in the log; nothing of it is stored.
+    Aside {
+        /// The session.
+        session: SessionNumber,
+        /// What.
+        aside: Aside,
     },
     /// Tell the members that somebody was refused at the door.
     RefusedAttempt {

@@ -25,6 +25,7 @@ use self::{
 };
 use super::{
     Error,
+    aside::Aside,
     log::{Entry, Head, Header, Kind, ServerSigner},
     policy::{self, PolicyChain},
     record::Record,
@@ -206,6 +207,7 @@ impl Hub {
             Kind::Join => self.join(now, pins, ticket, &submission, signed).inspect_err(|error| {
                 tracing::debug!(%error, "a Join was refused");
             }),
+            Kind::Passing => self.pass(now, pins, ticket, signed),
             Kind::Confirm if self.judge(now, pins, ticket, &submission, signed)? => Ok(()),
             _ => {
                 self.room_for(&submission)?;
@@ -217,6 +219,16 @@ impl Hub {
                 self.refused_join(from, error, now);
             }
         })
+    }
+
+    /// Something is said in passing: told to those who listen now, and not kept (spec: LOG-19).
+    fn pass(&mut self, now: Time, pins: &Pins, ticket: Ticket, signed: &wire::Signed) -> Result<(), Error> {
+        let room = self.room.as_ref().ok_or(room::Error::NotRunning)?;
+        room.check_passing(signed, Trust::Verify(pins))?;
+        let (session, aside) = (room.session(), Aside::Passing(signed.clone()));
+        self.queue.push(Queued::Ready(Box::new(Output::Aside { session, aside })));
+        self.reply(ticket, Receipt { sequence: Sequence(0), time: now });
+        Ok(())
     }
 
     /// The same submission again gives the same answer and changes nothing (spec: LOG-09).

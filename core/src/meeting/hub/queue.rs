@@ -59,5 +59,8 @@ impl Queue {
 
 /// Nothing that is to be stored.
 const fn may_be_passed(output: &Output) -> bool {
-    matches!(output, Output::Reply { .. } | Output::Ask { .. } | Output::RefusedAttempt { .. })
+    matches!(
+        output,
+        Output::Reply { .. } | Output::Ask { .. } | Output::RefusedAttempt { .. } | Output::Aside { .. }
+    )
 }

@@ -26,6 +26,7 @@ struct Rate {
 const COMMITS: Rate = Rate { burst: limits::COMMIT_BURST, per_second: limits::COMMITS_PER_SECOND };
 const SMALL: Rate = Rate { burst: limits::SMALL_BURST, per_second: limits::SMALL_PER_SECOND };
 const MESSAGES: Rate = Rate { burst: limits::MESSAGE_BURST, per_second: limits::MESSAGE_BYTES_PER_SECOND };
+const PASSING: Rate = Rate { burst: limits::PASSING_BURST, per_second: limits::PASSING_PER_SECOND };
 const JOINS: Rate = Rate { burst: limits::JOIN_BURST, per_second: limits::JOINS_PER_SECOND };
 
 impl Bucket {
@@ -83,6 +84,7 @@ impl<K: Clone + Eq + Hash> Buckets<K> {
 pub(super) struct Rates {
     commits: Buckets<DeviceUri>,
     messages: Buckets<DeviceUri>,
+    passing: Buckets<DeviceUri>,
     small: Buckets<DeviceUri>,
     joins: Buckets<Domain>,
 }
@@ -96,6 +98,7 @@ impl Rates {
                 let cost = u32::try_from(bytes).unwrap_or(u32::MAX).max(limits::MESSAGE_COST);
                 self.messages.take(device, MESSAGES, cost, now)
             }
+            Kind::Passing => self.passing.take(device, PASSING, 1, now),
             Kind::Join => self.joins.take(device.domain(), JOINS, 1, now),
             _ => self.small.take(device, SMALL, 1, now),
         }

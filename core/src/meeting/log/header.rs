@@ -33,6 +33,8 @@ pub enum Kind {
     Withdraw,
     /// An MLS application message.
     Message,
+    /// An MLS application message that never stands in a log (spec: LOG-19).
+    Passing,
     /// Reserved or of a later version: carried and hashed, never acted on (spec: LOG-05).
     Unknown(i32),
 }
@@ -48,6 +50,7 @@ impl Kind {
             6 => Self::Leave,
             7 => Self::Withdraw,
             8 => Self::Message,
+            15 => Self::Passing,
             other => Self::Unknown(other),
         }
     }
@@ -63,6 +66,7 @@ impl Kind {
             Self::Leave => 6,
             Self::Withdraw => 7,
             Self::Message => 8,
+            Self::Passing => 15,
             Self::Unknown(number) => number,
         }
     }
@@ -73,6 +77,7 @@ impl Kind {
             Self::Join => limits::JOIN_BYTES,
             Self::Commit => limits::COMMIT_BYTES,
             Self::Message => limits::MESSAGE_BYTES,
+            Self::Passing => limits::PASSING_BYTES,
             Self::Void => limits::VOID_BYTES,
             Self::Admit | Self::Confirm | Self::Leave | Self::Withdraw => limits::SMALL_ENTRY_BYTES,
             Self::Unknown(_) => limits::CONTROL_MESSAGE_BYTES,

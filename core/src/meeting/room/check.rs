@@ -172,7 +172,9 @@ impl Room {
                 self.check_message(&submission.content)?;
                 Change::Nothing
             }
-            Kind::Void | Kind::Withdraw | Kind::Unknown(_) => return Err(submission::Error::Kind.into()),
+            Kind::Void | Kind::Withdraw | Kind::Passing | Kind::Unknown(_) => {
+                return Err(submission::Error::Kind.into()); // LOG-19
+            }
         };
         Ok((Some((submission.id, submission.device.domain().clone())), change))
     }
@@ -221,6 +223,20 @@ impl Room {
         } else {
             Err(submission::Error::Malformed("leaf").into())
         }
+    }
+
+    /// Whether something may be told in passing: by a member, for this group and about this epoch (spec: LOG-19).
+    pub fn check_passing(&self, signed: &wire::Signed, trust: Trust<'_>) -> Result<(), MeetingError> {
+        let submission = Submission::read(signed)?;
+        if submission.kind != Kind::Passing {
+            return Err(submission::Error::Kind.into());
+        }
+        submission.check_place(self.record.id(), self.session)?;
+        if self.is_over() {
+            return Err(Error::Over.into());
+        }
+        self.author(&submission, signed, trust)?;
+        self.check_message(&submission.content)
     }
 
     /// Servers see of a message only that it is one for this group and about this epoch (spec: LOG-10).

@@ -12,6 +12,7 @@ use crate::{
     identity::address::{DeviceUri, Domain},
     ids::{KeyPackageRef, Sequence, SessionNumber},
     meeting::{
+        aside::Aside,
         hub::Ask,
         room::{self, Effect, Room},
     },
@@ -236,6 +237,14 @@ impl<K: Copy + Eq> House<K> {
     pub fn refused_attempt(&self, room: &Room, attempt: &RefusedAttempt) -> Vec<Told<K>> {
         let members = self.streams.iter().filter(|stream| room.member(&stream.device).is_some());
         members.map(|stream| stream.tell(0, Tidings::RefusedAttempt(attempt.clone()))).collect()
+    }
+
+    /// Members are told something that is not in the log, after all that was in it by then.
+    pub fn aside(&self, room: &Room, aside: &Aside) -> Vec<Told<K>> {
+        let (tip, author) = (room.tip().sequence.0, aside.author());
+        let members = self.streams.iter().filter(|stream| stream.inside && !stream.over);
+        let others = members.filter(|stream| author.as_ref() != Some(&stream.device));
+        others.map(|stream| stream.tell(tip, Tidings::Aside(aside.clone()))).collect()
     }
 
     /// Ends every stream: the session is over, or nothing more of it can be had.

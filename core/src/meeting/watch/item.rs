@@ -10,7 +10,10 @@ use conclave_proto::{
 };
 use prost::bytes::Bytes;
 
-use crate::{ids::Sequence, meeting::hub::Ask};
+use crate::{
+    ids::Sequence,
+    meeting::{aside::Aside, hub::Ask},
+};
 
 /// What a stream is told beside the log.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,6 +33,8 @@ pub enum Tidings {
     Asked(Ask),
     /// Somebody was refused at the door.
     RefusedAttempt(RefusedAttempt),
+    /// Something that is not in the log.
+    Aside(Aside),
 }
 
 /// An entry as it is stored.
@@ -47,7 +52,7 @@ impl Tidings {
         match self {
             Self::Entered { commit, open, .. } => [&[*commit], open.as_slice()].concat(),
             Self::Asked(ask) if !ask.found => [ask.joins.as_slice(), &ask.removes].concat(),
-            Self::Standing(..) | Self::Asked(_) | Self::RefusedAttempt(_) => Vec::new(),
+            Self::Standing(..) | Self::Asked(_) | Self::RefusedAttempt(_) | Self::Aside(_) => Vec::new(),
         }
     }
 
@@ -83,6 +88,7 @@ impl Tidings {
             Self::RefusedAttempt(attempt) => {
                 Item::Notice(Notice { notice: Some(notice::Notice::RefusedAttempt(attempt)) })
             }
+            Self::Aside(aside) => Item::Notice(aside.notice()),
         })
     }
 }

@@ -187,6 +187,13 @@ impl HomeServer {
                     tell(&seat.outlets, |peer| peer == device.domain(), &item, &mut self.out);
                 }
             }
+            Output::Aside { session, aside } => {
+                let (Some(stored), Some(room)) = (hosted.sessions.get(&session), seat.hub.room()) else {
+                    return;
+                };
+                seat.house.aside(room, &stored.log, &aside, &mut self.out);
+                tell(&seat.outlets, |_| true, &MirrorItem::Aside(aside), &mut self.out);
+            }
             Output::RefusedAttempt { session, domain, times } => {
                 let attempt = api::RefusedAttempt { domain: domain.to_string(), times, time_ms: now.as_ms() };
                 let (Some(stored), Some(room)) = (hosted.sessions.get(&session), seat.hub.room()) else {

@@ -8,6 +8,7 @@ use std::{
 use conclave_core::{
     identity::address::{DeviceUri, Domain},
     meeting::{
+        aside::Aside,
         hub::Ask,
         room::{Effect, Room},
         watch::{self, Logged, Order, Presence, Reader, Step, Tidings, Told},
@@ -98,6 +99,12 @@ impl House {
         out: &mut Out,
     ) {
         let told = self.devices.refused_attempt(room, attempt);
+        self.carry(log, told, out);
+    }
+
+    /// Members are told something that is not in the log.
+    pub(crate) fn aside(&mut self, room: &Room, log: &Log, aside: &Aside, out: &mut Out) {
+        let told = self.devices.aside(room, aside);
         self.carry(log, told, out);
     }
 

@@ -225,6 +225,12 @@ impl HomeServer {
                 let Some(stored) = stored else { return };
                 seat.house.ask(seat.follower.room(), &stored.log, &device, ask, &mut self.out);
             }
+            MirrorItem::Aside(aside) => {
+                let (Some(stored), room) = (stored, seat.follower.room()) else { return };
+                if seat.follower.check_aside(&self.pins, &aside).is_ok() {
+                    seat.house.aside(room, &stored.log, &aside, &mut self.out);
+                }
+            }
             MirrorItem::RefusedAttempt(attempt) => {
                 let Some(stored) = stored else { return };
                 seat.house.refused_attempt(seat.follower.room(), &stored.log, &attempt, &mut self.out);

@@ -3,7 +3,7 @@
 use conclave_core::{
     identity::address::DeviceUri,
     ids::{MeetingId, Sequence, SessionNumber},
-    meeting::hub::Ask,
+    meeting::{aside::Aside, hub::Ask},
 };
 use conclave_proto::{
     client::v1 as api,
@@ -56,4 +56,5 @@ pub(crate) enum MirrorItem {
     Batch { entries: Vec<Entry>, head: ServerSigned },
     Ask { device: DeviceUri, ask: Ask },
     RefusedAttempt(api::RefusedAttempt),
+    Aside(Aside),
 }
