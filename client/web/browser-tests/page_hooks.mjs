@@ -67,3 +67,31 @@ export function stubborn() {
     if (message?.type !== 'stop') post.call(this, message, ...rest);
   };
 }
+
+/** A machine whose clock is so far off, until the page says that it is right. */
+export function shifted(off) {
+  if (location.protocol === 'about:' || sessionStorage.getItem('clock is right') !== null) return;
+  const Right = Date;
+  globalThis.Date = class extends Right {
+    constructor(...given) {
+      if (given.length === 0) super(Right.now() + off);
+      else super(...given);
+    }
+    static now() {
+      return Right.now() + off;
+    }
+  };
+}
+
+/** A browser whose disk is full until the page says otherwise: what is written fails as then. */
+export function full() {
+  const put = IDBObjectStore.prototype.put;
+  IDBObjectStore.prototype.put = function (...given) {
+    const request = put.apply(this, given);
+    if (sessionStorage.getItem('has room') === null) {
+      Object.defineProperty(this.transaction, 'error', { value: new DOMException('full', 'QuotaExceededError') });
+      this.transaction.abort();
+    }
+    return request;
+  };
+}

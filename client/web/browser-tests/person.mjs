@@ -2,7 +2,7 @@
 
 import { chromium } from 'playwright-core';
 
-import { find, observe, stubborn } from './page_hooks.mjs';
+import { find, full, observe, shifted, stubborn } from './page_hooks.mjs';
 import { PATIENCE_MS, until } from './until.mjs';
 
 /** From the project's measurements; small pictures, because two cores carry all of it. */
@@ -25,16 +25,19 @@ const FLAGS = [
 const CHOICES = { width: 160, height: 120, frameRate: 10, cameraOn: true, microphoneOn: true };
 const PERMISSIONS = ['camera', 'microphone', 'clipboard-read', 'clipboard-write'];
 
-export function launch(flags = []) {
-  return chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: [...FLAGS, ...flags] });
+export function launch(flags = [], without = []) {
+  const args = [...FLAGS.filter((flag) => !without.includes(flag)), ...flags];
+  return chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args });
 }
 
 export class Person {
-  static async open(browser, organisation, user, password, { isStubborn = false, choices = {}, permissions = PERMISSIONS, ...options } = {}) {
+  static async open(browser, organisation, user, password, { isStubborn = false, isFull = false, clockOff = 0, choices = {}, permissions = PERMISSIONS, ...options } = {}) {
     const context = await browser.newContext({ permissions, ...options });
     context.setDefaultTimeout(PATIENCE_MS);
     await context.addInitScript(observe, { ...CHOICES, ...choices });
     await context.addInitScript(find);
+    if (clockOff !== 0) await context.addInitScript(shifted, clockOff);
+    if (isFull) await context.addInitScript(full);
     if (isStubborn) await context.addInitScript(stubborn);
     const person = new Person(context, organisation, user, password);
     context.on('page', (page) => person.#watch(page));

@@ -1,7 +1,8 @@
 // The page as a whole: which place it shows, who is signed in, which call runs.
 
-import { CommandError, Driver } from '../core/driver';
+import { ClockError, CommandError, Driver } from '../core/driver';
 import type { CoreEvent, DeviceInfo, Invitation, Meeting } from '../core/events';
+import { StoreError } from '../core/store';
 import { meetingAddress } from '../core/wasm';
 import * as capture from '../media/capture';
 import { Call } from './call.svelte';
@@ -9,7 +10,7 @@ import { meetingOf } from './links';
 
 export type Place =
   | { at: 'starting' }
-  | { at: 'failed'; reason: string }
+  | { at: 'failed'; text: string; variables: Record<string, string> }
   | { at: 'other-tab' }
   | { at: 'sign-in' }
   | { at: 'start' }
@@ -44,15 +45,22 @@ export class App {
     try {
       this.started = await Driver.start();
     } catch (error) {
-      this.place = { at: 'failed', reason: error instanceof Error ? error.message : String(error) };
+      this.fail(error);
       return;
     }
+    void this.started.broke.then((error) => this.fail(error));
     this.domain = this.started.domain;
     this.started.listen((event) => this.take(event));
     this.device = this.started.device();
     window.addEventListener('popstate', () => this.show());
     if (this.device !== undefined) this.signedIn();
     this.show(true);
+  }
+
+  /** Nothing goes on until the person has done something about it. */
+  private fail(error: unknown): void {
+    if (this.place.at === 'call') this.place.call.leave();
+    this.place = { at: 'failed', ...failure(error) };
   }
 
   async signIn(user: string, password: string): Promise<void> {
@@ -161,6 +169,16 @@ export class App {
       keepInCall(false);
     }
   }
+}
+
+/** The sentence for what keeps the page from working. */
+function failure(error: unknown): { text: string; variables: Record<string, string> } {
+  if (error instanceof ClockError) {
+    const time = (when: Date) => when.toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'short' });
+    return { text: 'wrong-clock', variables: { here: time(error.here), there: time(error.there) } };
+  }
+  if (error instanceof StoreError) return { text: 'cannot-store', variables: {} };
+  return { text: 'loading-failed', variables: { reason: error instanceof Error ? error.message : String(error) } };
 }
 
 function keepInCall(is: boolean): void {

@@ -10,6 +10,19 @@ const LONGEST_SLEEP_MS = 60_000;
 /** Where every server says who it is. */
 const WELL_KNOWN = '/.well-known/conclave/server';
 
+/** Certificates tolerate a clock that is off by so much. */
+const CLOCK_TOLERANCE_MS = 5 * 60_000;
+
+/** This machine's clock is wrong by the server's; nothing that is signed with it would be believed. */
+export class ClockError extends Error {
+  constructor(
+    readonly here: Date,
+    readonly there: Date,
+  ) {
+    super('the clock is wrong');
+  }
+}
+
 /** A command was refused; the reason is for programs, the message for people. */
 export class CommandError extends Error {
   readonly reason: string;
@@ -37,6 +50,9 @@ export class Driver {
   private timer: ReturnType<typeof setTimeout> | undefined;
   private running = false;
   private broken: Error | undefined;
+  private tellBroken: (error: Error) => void = () => undefined;
+  /** Settles when the device cannot go on. */
+  readonly broke = new Promise<Error>((resolve) => (this.tellBroken = resolve));
 
   private constructor(
     private readonly client: Client,
@@ -47,7 +63,9 @@ export class Driver {
 
   /** The device as this browser kept it. */
   static async start(): Promise<Driver> {
-    const [, answer] = await Promise.all([load(), fetch(WELL_KNOWN, { credentials: 'omit', redirect: 'error' })]);
+    const asked = fetch(WELL_KNOWN, { credentials: 'omit', redirect: 'error', cache: 'no-store' });
+    const [, answer] = await Promise.all([load(), asked]);
+    checkClock(answer.headers.get('date'));
     const domain = domainOf(new Uint8Array(await answer.arrayBuffer()));
     const store = await Store.open(`conclave ${domain}`);
     const { key, sealed } = await store.load();
@@ -76,6 +94,7 @@ export class Driver {
   /** Does a command to its end. */
   command(command: Command): Promise<Done> {
     return new Promise((resolve, reject) => {
+      if (this.broken !== undefined) return reject(this.broken);
       this.input((client) => {
         try {
           this.waiting.set(client.command(JSON.stringify(command)), { resolve, reject });
@@ -116,6 +135,7 @@ export class Driver {
     for (const { reject } of this.waiting.values()) reject(error);
     this.waiting.clear();
     for (const stream of this.streams.values()) stream.abort();
+    this.tellBroken(error);
   }
 
   private async carryOut(effect: Effect): Promise<void> {
@@ -187,6 +207,12 @@ export class Driver {
       });
     }
   }
+}
+
+function checkClock(date: string | null): void {
+  const [here, there] = [new Date(), new Date(date ?? '')];
+  // A server that says no time is not disbelieved.
+  if (Math.abs(here.getTime() - there.getTime()) > CLOCK_TOLERANCE_MS) throw new ClockError(here, there);
 }
 
 function failureOf(error: unknown): Failure {

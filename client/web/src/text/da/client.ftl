@@ -2,6 +2,8 @@
 
 starting = Starter …
 loading-failed = { -product } kunne ikke starte: { $reason }
+wrong-clock = Din enheds ur viser { $here }, men din servers viser { $there }. Stil uret, og prøv igen.
+cannot-store = Denne browser gemmer ikke mere: disken er fuld, eller det er ikke tilladt. Skaf plads, eller forlad privat browsing, og prøv igen.
 try-again = Prøv igen
 other-tab = Denne enhed er i brug i en anden fane. Luk den der, og fortsæt her.
 unsupported-title = Denne browser kan ikke kryptere opkald

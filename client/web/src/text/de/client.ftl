@@ -2,6 +2,8 @@
 
 starting = Wird gestartet …
 loading-failed = { -product } konnte nicht starten: { $reason }
+wrong-clock = Die Uhr Ihres Geräts zeigt { $here }, die Ihres Servers { $there }. Stellen Sie Ihre Uhr richtig und versuchen Sie es noch einmal.
+cannot-store = Dieser Browser speichert nichts mehr: Der Speicher ist voll, oder er erlaubt es nicht. Schaffen Sie Platz oder verlassen Sie den privaten Modus und versuchen Sie es noch einmal.
 try-again = Noch einmal
 other-tab = Dieses Gerät wird in einem anderen Tab benutzt. Schließen Sie ihn dort, dann geht es hier weiter.
 unsupported-title = Dieser Browser kann Anrufe nicht verschlüsseln

@@ -4,6 +4,8 @@
 
 starting = Starting …
 loading-failed = { -product } could not start: { $reason }
+wrong-clock = Your device’s clock says { $here }, but your server’s says { $there }. Set your clock right, then try again.
+cannot-store = This browser stores nothing more: its disk is full, or it forbids it. Make room or leave private browsing, then try again.
 try-again = Try again
 other-tab = This device is in use in another tab. Close it there, then go on here.
 unsupported-title = This browser cannot encrypt calls

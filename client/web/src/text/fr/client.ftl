@@ -2,6 +2,8 @@
 
 starting = Démarrage …
 loading-failed = { -product } n’a pas pu démarrer : { $reason }
+wrong-clock = L’horloge de votre appareil indique { $here }, celle de votre serveur { $there }. Réglez votre horloge, puis réessayez.
+cannot-store = Ce navigateur n’enregistre plus rien : le disque est plein, ou il l’interdit. Libérez de la place ou quittez la navigation privée, puis réessayez.
 try-again = Réessayer
 other-tab = Cet appareil est utilisé dans un autre onglet. Fermez-le, puis continuez ici.
 unsupported-title = Ce navigateur ne peut pas chiffrer les appels

@@ -2,6 +2,8 @@
 
 starting = Wordt gestart …
 loading-failed = { -product } kon niet starten: { $reason }
+wrong-clock = De klok van uw apparaat staat op { $here }, die van uw server op { $there }. Zet uw klok gelijk en probeer het opnieuw.
+cannot-store = Deze browser slaat niets meer op: de schijf is vol of het mag niet. Maak ruimte of verlaat de privémodus en probeer het opnieuw.
 try-again = Opnieuw proberen
 other-tab = Dit apparaat is in gebruik in een ander tabblad. Sluit het daar en ga hier verder.
 unsupported-title = Deze browser kan gesprekken niet versleutelen
