@@ -23,6 +23,7 @@ fn new_meeting(lobby: bool, link: bool) -> Command {
     Command::CreateMeeting(NewMeeting {
         title: "Harvest".into(),
         starts_ms: 0,
+        length_s: 0,
         lobby,
         link,
         guests: false,
@@ -183,6 +184,23 @@ fn a_host_admits_or_denies_who_waits() {
     stage.agree(&[alice, bob]);
     assert_eq!(stage.federation.diary(carol, &meeting).over, Some(Over::Denied));
     assert!(stage.federation.diary(alice, &meeting).waiting.is_empty());
+}
+
+#[test]
+fn a_link_for_somebody_leads_to_their_own_server() {
+    let mut stage = stage(false);
+    let (alice, bob) = (stage.alice, stage.bob);
+    let (meeting, address) = (stage.meeting.clone(), stage.address(bob));
+    let done = stage.federation.ask(alice, Command::LinkFor { meeting: meeting.clone(), address }).unwrap();
+    let Done::Link(link) = done else { panic!("{done:?}") };
+    assert!(link.to_string().starts_with("https://south.example/m/"), "{link}");
+    stage.join(alice, stage.by_address());
+    stage.join(bob, Door::Link(link));
+    stage.settle();
+    stage.agree(&[alice, bob]);
+    // Bob knows the link now, and passes it on.
+    let address = stage.address(alice);
+    assert!(stage.federation.ask(bob, Command::LinkFor { meeting, address }).is_ok());
 }
 
 #[test]

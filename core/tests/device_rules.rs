@@ -99,6 +99,7 @@ fn dev_02_a_device_enters_only_by_the_true_record_and_policies() {
     let new = NewMeeting {
         title: "Another".into(),
         starts_ms: 0,
+        length_s: 0,
         lobby: false,
         link: true,
         guests: true,

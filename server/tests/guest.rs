@@ -45,6 +45,7 @@ impl World {
         let new = NewMeeting {
             title: "Open day".to_owned(),
             starts_ms: 0,
+            length_s: 0,
             lobby: false,
             link: true,
             guests,

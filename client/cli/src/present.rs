@@ -89,6 +89,7 @@ pub fn done(done: &Done) -> Note {
             Note::new("created", json!({ "meeting": meeting, "link": link }), text)
         }
         Done::Meetings(all) => meetings(all),
+        Done::Link(link) => Note::new("link", json!({ "link": link.to_string() }), link.to_string()),
         Done::Invited { devices, unreachable } => {
             let nobody: Vec<String> = unreachable.iter().map(ToString::to_string).collect();
             let mut lines = Vec::new();

@@ -26,9 +26,10 @@ enum Wire {
     SignInGuest { link: String, name: String },
     SignOut { device: Option<String>, everywhere: bool },
     Devices {},
-    Create { title: String, starts_ms: u64, lobby: bool, link: bool, guests: bool },
+    Create { title: String, starts_ms: u64, length_s: u32, lobby: bool, link: bool, guests: bool },
     Meetings {},
     Invite { meeting: String, addresses: Vec<String> },
+    LinkFor { meeting: String, address: String },
     Receive {},
     Join { meeting: String },
     Leave { meeting: String },
@@ -113,20 +114,26 @@ pub(crate) fn parse(json: &str) -> Result<Command, Error> {
             Command::SignOut { device: device.as_deref().map(parse_device).transpose()?, everywhere }
         }
         Wire::Devices {} => Command::ListDevices,
-        Wire::Create { title, starts_ms, lobby, link, guests } => Command::CreateMeeting(NewMeeting {
-            title,
-            starts_ms,
-            lobby,
-            link,
-            guests,
-            open_domains: Vec::new(),
-            suite: Suite::Hybrid,
-        }),
+        Wire::Create { title, starts_ms, length_s, lobby, link, guests } => {
+            Command::CreateMeeting(NewMeeting {
+                title,
+                starts_ms,
+                length_s,
+                lobby,
+                link,
+                guests,
+                open_domains: Vec::new(),
+                suite: Suite::Hybrid,
+            })
+        }
         Wire::Meetings {} => Command::ListMeetings,
         Wire::Invite { meeting, addresses } => Command::Invite {
             meeting: address(&meeting)?,
             addresses: addresses.iter().map(|text| user(text)).collect::<Result<_, _>>()?,
         },
+        Wire::LinkFor { meeting, address: who } => {
+            Command::LinkFor { meeting: address(&meeting)?, address: user(&who)? }
+        }
         Wire::Receive {} => Command::Receive { follow: true },
         Wire::Join { meeting } => Command::Join(door(&meeting)?),
         Wire::Leave { meeting } => Command::Leave(address(&meeting)?),

@@ -65,19 +65,20 @@ fn done_fields(done: &Done) -> Value {
         Done::Meetings(all) => {
             json!({ "type": "meetings", "meetings": all.iter().map(meeting).collect::<Value>() })
         }
+        Done::Link(link) => json!({ "type": "link", "link": link.to_string() }),
         Done::Invited { devices, unreachable } => json!({ "type": "invited", "devices": devices,
             "unreachable": unreachable.iter().map(ToString::to_string).collect::<Value>() }),
     }
 }
 
 fn meeting(meeting: &Meeting) -> Value {
-    json!({ "meeting": address(&meeting.address), "title": meeting.title, "present": meeting.present,
+    json!({ "meeting": address(&meeting.address), "title": meeting.title, "starts_ms": meeting.starts_ms, "length_s": meeting.length_s, "present": meeting.present,
             "ended": meeting.ended, "link": meeting.link.as_ref().map(ToString::to_string) })
 }
 
 fn invitation(invited: &Invited) -> Value {
     json!({ "type": "invited", "meeting": address(&invited.meeting), "inviter": invited.inviter.to_string(),
-            "title": invited.title, "starts_ms": invited.starts_ms, "link": invited.link.to_string(),
+            "title": invited.title, "starts_ms": invited.starts_ms, "length_s": invited.length_s, "link": invited.link.to_string(),
             "expires_ms": invited.expires.as_ms() })
 }
 

@@ -100,7 +100,9 @@ function begin() {
   };
   document.addEventListener('focusin', look);
   globalThis.tour = { wanted, reached, found, look, told, before: document.activeElement };
-  return { count: wanted.length, menu: menu !== null };
+  // A date's field has a stop for each of its parts, and one for its calendar.
+  const parts = wanted.filter((element) => element.type === 'datetime-local').length * 7;
+  return { count: wanted.length + parts, menu: menu !== null };
 }
 
 function finish() {

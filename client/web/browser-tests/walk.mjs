@@ -32,7 +32,7 @@ async function journey({ browser, options, look, north, south }) {
   const [alice, bob] = [await open(north, 'alice'), await open(south, 'bob')];
   const { page } = alice;
   const submit = (one) => one.click('form button.primary');
-  const control = (one, at) => one.locator('footer button').nth(at);
+  const control = (one, name) => one.locator(`[data-control=${name}]`);
 
   await page.goto(north.origin);
   await page.waitForSelector('input[name=user]');
@@ -46,6 +46,13 @@ async function journey({ browser, options, look, north, south }) {
   await submit(page);
   await page.waitForSelector('input[name=title]');
   await look('start-empty', page);
+  await page.click('.plan');
+  await page.waitForSelector('dialog input[name=when]');
+  await look('schedule', page);
+  await page.fill('input[name=planned-title]', 'Quarterly review');
+  await page.fill('textarea[name=people]', bob.address);
+  await page.click('dialog button.primary');
+  await page.waitForSelector('.meetings-list li');
 
   await page.goto(`${north.origin}/m/nonsense`);
   await page.waitForSelector('main [role=alert]');
@@ -80,7 +87,7 @@ async function journey({ browser, options, look, north, south }) {
   await bob.page.waitForSelector('main[aria-busy=true]');
   await page.waitForSelector('footer .call-out');
   await look('waiting', bob.page);
-  await control(page, 4).click();
+  await control(page, 'people').click();
   await page.waitForSelector('#outside');
   await look('room-asks', page);
   await page.locator('section .primary').first().click();
@@ -91,10 +98,10 @@ async function journey({ browser, options, look, north, south }) {
   await page.keyboard.press('Escape');
   await look('room-two', page);
 
-  await control(bob.page, 3).click();
+  await control(bob.page, 'chat').click();
   await bob.page.fill('input[name=say]', 'The figures are in. Shall we begin with the quay?');
   await bob.page.keyboard.press('Enter');
-  await control(page, 3).click();
+  await control(page, 'chat').click();
   await page.fill('input[name=say]', 'Yes, please.');
   await page.keyboard.press('Enter');
   await page.waitForSelector('[role=log] li.own');
@@ -107,21 +114,31 @@ async function journey({ browser, options, look, north, south }) {
   await guest.page.waitForSelector('.join');
   await guest.page.click('.join');
   await page.waitForSelector('footer .call-out');
-  await control(page, 4).click();
+  await control(page, 'people').click();
   await page.locator('section .primary').first().click();
   await guest.page.waitForSelector('footer .leave');
   await page.waitForFunction(() => document.querySelectorAll('figure').length === 3);
   await page.keyboard.press('Escape');
   await look('room-three', page);
-  await control(page, 0).click();
-  await control(page, 1).click();
+  await control(bob.page, 'hand').click();
+  await page.waitForSelector('figure .hand');
+  await control(page, 'smile').click();
+  await page.waitForSelector('[role=menu]');
+  await look('room-reactions', page);
+  // Whoever looks may have made the page narrow, where this menu is within another.
+  if ((await page.locator('[role=menu]').count()) === 0) await control(page, 'smile').click();
+  await page.keyboard.press('ArrowRight');
+  await page.keyboard.press('Enter');
+  await bob.page.waitForSelector('figure .reactions');
+  await control(page, 'microphone').click();
+  await control(page, 'camera').click();
   await look('room-muted', page);
   await page.locator('.tool').first().focus();
   await page.keyboard.press('Enter');
   await look('room-pinned', page);
   await page.keyboard.press('Enter');
 
-  await page.locator('.more > button').click();
+  await control(page, 'more').click();
   await page.waitForSelector('[role=menu]');
   await look('room-menu', page);
   await page.keyboard.press('End');
@@ -129,7 +146,7 @@ async function journey({ browser, options, look, north, south }) {
   await page.waitForSelector('dialog table');
   await look('room-statistics', page);
   await page.keyboard.press('Escape');
-  await page.locator('.more > button').click();
+  await control(page, 'more').click();
   await page.keyboard.press('End');
   await page.keyboard.press('ArrowUp');
   await page.keyboard.press('Enter');
@@ -137,7 +154,7 @@ async function journey({ browser, options, look, north, south }) {
   await look('room-settings', page);
   await page.keyboard.press('Escape');
 
-  await control(page, 4).click();
+  await control(page, 'people').click();
   await page.locator('[data-member] button').last().click();
   await page.waitForSelector('dialog .danger');
   await look('room-confirm', page);

@@ -30,6 +30,8 @@ pub struct NewMeeting {
     pub title: String,
     /// Planned start, Unix milliseconds; 0 if none.
     pub starts_ms: u64,
+    /// Planned length, seconds; 0 if none.
+    pub length_s: u32,
     /// Whether those without an address token wait for a host.
     pub lobby: bool,
     /// Whether a link admits.
@@ -89,6 +91,13 @@ pub enum Command {
         meeting: MeetingAddress,
         /// Whom.
         addresses: Vec<UserAddress>,
+    },
+    /// Give a link for somebody, to their own server.
+    LinkFor {
+        /// To which meeting.
+        meeting: MeetingAddress,
+        /// Whom.
+        address: UserAddress,
     },
     /// Listen for invitations; `follow` keeps listening after those that wait.
     Receive {

@@ -66,6 +66,8 @@ pub enum Done {
     },
     /// The meetings.
     Meetings(Vec<Meeting>),
+    /// A link to pass on.
+    Link(Link),
     /// How many devices an invitation was sent to.
     Invited {
         /// Devices.
@@ -82,6 +84,10 @@ pub struct Meeting {
     pub address: MeetingAddress,
     /// The title, if this device knows the link secret.
     pub title: Option<String>,
+    /// Planned start, Unix milliseconds; 0 if none, or not known here.
+    pub starts_ms: u64,
+    /// Planned length, seconds; 0 if none, or not known here.
+    pub length_s: u32,
     /// The link, if a link admits and this device knows it.
     pub link: Option<Link>,
     /// Devices in the room now.
@@ -101,6 +107,8 @@ pub struct Invited {
     pub title: String,
     /// Planned start, Unix milliseconds; 0 if none.
     pub starts_ms: u64,
+    /// Planned length, seconds; 0 if none.
+    pub length_s: u32,
     /// The link to the invitee's own server.
     pub link: Link,
     /// When it ends.

@@ -123,8 +123,11 @@ impl Device {
             expires,
         };
         let token = admission::sign_token(&token, &self.mls_identity()?);
-        let details =
-            types::MeetingDetails { title: kept.title.clone(), starts_ms: kept.starts_ms, length_s: 0 };
+        let details = types::MeetingDetails {
+            title: kept.title.clone(),
+            starts_ms: kept.starts_ms,
+            length_s: kept.length_s,
+        };
         let invitation = types::Invitation {
             recipient: recipient.to_string(),
             record: kept.record.clone(),
@@ -207,13 +210,22 @@ impl Device {
             title: title.clone(),
             starts_ms: details.starts_ms,
             record: invitation.record,
+            length_s: details.length_s,
         };
         let secret = kept.secret();
         self.keep_meeting(address.clone(), kept);
         let (server, hub) = (Some(self.domain.clone()), address.hub.clone());
         let link = Link { server, meeting: address.id, hub, secret };
         let inviter = inviter.uri.user().clone();
-        Ok(Invited { meeting: address, inviter, title, starts_ms: details.starts_ms, link, expires })
+        Ok(Invited {
+            meeting: address,
+            inviter,
+            title,
+            starts_ms: details.starts_ms,
+            length_s: details.length_s,
+            link,
+            expires,
+        })
     }
 
     fn unseal(&self, sealed: &types::SealedInvitation) -> Result<Zeroizing<Vec<u8>>, Error> {

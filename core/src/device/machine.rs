@@ -173,6 +173,7 @@ impl Device {
                 Ok(())
             }
             Command::Invite { meeting, addresses } => self.invite(now, request, meeting, addresses),
+            Command::LinkFor { meeting, address } => self.link_for(request, meeting, address),
             Command::Receive { follow } => {
                 let message = api::ReceiveRequest { only_waiting: !follow };
                 self.out.open(path::RECEIVE, &message, Stream::Receive { request: Some(request) });

@@ -12,7 +12,7 @@ use super::{
     path, stored,
 };
 use crate::{
-    identity::address::Domain,
+    identity::address::{Domain, UserAddress},
     ids::MeetingId,
     meeting::{
         self as rules,
@@ -39,8 +39,8 @@ impl Device {
         rules.guests_allowed = new.guests;
         rules.open_domains.extend(new.open_domains.iter().cloned());
         rules.link_key = new.link.then(|| secret.link_key().public());
-        let (title, starts_ms) = (new.title.clone(), new.starts_ms);
-        let details = types::MeetingDetails { title: title.clone(), starts_ms, length_s: 0 };
+        let (title, starts_ms, length_s) = (new.title.clone(), new.starts_ms, new.length_s);
+        let details = types::MeetingDetails { title: title.clone(), starts_ms, length_s };
         let new = NewRecord {
             hub: self.domain.clone(),
             suite: new.suite,
@@ -59,6 +59,7 @@ impl Device {
             title,
             starts_ms,
             record: Some(record.signed().clone()),
+            length_s,
         };
         self.keep_meeting(meeting.clone(), kept);
         let message = api::CreateMeetingRequest { record: Some(record.signed().clone()) };
@@ -91,6 +92,8 @@ impl Device {
             let kept = self.meetings.get(&address);
             Ok(Meeting {
                 title: kept.map(|kept| kept.title.clone()),
+                starts_ms: kept.map_or(0, |kept| kept.starts_ms),
+                length_s: kept.map_or(0, |kept| kept.length_s),
                 link: kept.and_then(|kept| self.link(&address, kept)),
                 address,
                 present: summary.present,
@@ -99,6 +102,20 @@ impl Device {
         });
         let meetings = meetings.collect::<Result<Vec<_>, Error>>()?;
         self.done(request, Ok(Done::Meetings(meetings)));
+        Ok(())
+    }
+
+    /// The link that leads somebody to their own server.
+    pub(super) fn link_for(
+        &mut self,
+        request: RequestId,
+        meeting: &MeetingAddress,
+        address: &UserAddress,
+    ) -> Result<(), Error> {
+        let kept = self.meetings.get(meeting).ok_or(Error::NoLink)?;
+        let link = self.link(meeting, kept).ok_or(Error::NoLink)?;
+        let server = Some(address.domain().clone());
+        self.done(request, Ok(Done::Link(Link { server, ..link })));
         Ok(())
     }
 

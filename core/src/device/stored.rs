@@ -62,4 +62,6 @@ pub(super) struct Meeting {
     pub(super) starts_ms: u64,
     #[prost(message, optional, tag = "7")]
     pub(super) record: Option<types::DeviceSigned>,
+    #[prost(uint32, tag = "8")]
+    pub(super) length_s: u32,
 }

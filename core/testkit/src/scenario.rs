@@ -65,6 +65,7 @@ impl Scenario {
         let new = NewMeeting {
             title: "Harvest".into(),
             starts_ms: 0,
+            length_s: 0,
             lobby: federation.roll(3) == 0,
             link: true,
             guests: false,

@@ -62,6 +62,7 @@ impl World {
         let new = NewMeeting {
             title: "Plans".to_owned(),
             starts_ms: 0,
+            length_s: 0,
             lobby,
             link: true,
             guests: false,

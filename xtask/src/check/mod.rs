@@ -9,6 +9,7 @@ mod layers;
 mod licences;
 mod limits;
 mod links;
+mod page;
 mod paths;
 mod proto;
 mod rules;
@@ -38,11 +39,12 @@ struct Check {
 }
 
 /// Cheap ones first.
-const CHECKS: [Check; 14] = [
+const CHECKS: [Check; 15] = [
     Check { name: "fmt", what: "rustfmt agrees", run: fmt::run },
     Check { name: "sizes", what: "no source file over 600 lines", run: sizes::run },
     Check { name: "paths", what: "no path of somebody's machine in a file", run: paths::run },
     Check { name: "layers", what: "imports in core and server go one way", run: layers::run },
+    Check { name: "page", what: "imports in the page go one way", run: page::run },
     Check { name: "clocks", what: "core takes no time, randomness, socket or file", run: clocks::run },
     Check { name: "rules", what: "every rule of the spec stands in code and has a test", run: rules::run },
     Check { name: "limits", what: "spec and code name the same limits", run: limits::run },

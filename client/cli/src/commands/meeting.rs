@@ -119,6 +119,7 @@ fn new_meeting(create: Create) -> NewMeeting {
     NewMeeting {
         title: create.title,
         starts_ms: 0,
+        length_s: 0,
         lobby: create.lobby,
         link: !create.no_link,
         guests: create.guests,

@@ -1,12 +1,14 @@
 // The page as a whole: which place it shows, who is signed in, which call runs.
 
 import { ClockError, CommandError, Driver } from '../core/driver';
-import type { CoreEvent, DeviceInfo, Invitation, Meeting } from '../core/events';
+import type { CoreEvent, DeviceInfo, Invitation, Looked, Meeting } from '../core/events';
 import { StoreError } from '../core/store';
 import { meetingAddress } from '../core/wasm';
 import * as capture from '../media/capture';
+import { ring } from '../media/ring';
 import { Call } from './call.svelte';
 import { meetingOf } from './links';
+import { name } from './names';
 
 export type Place =
   | { at: 'starting' }
@@ -18,8 +20,21 @@ export type Place =
   | { at: 'before'; link: string; address: string }
   | { at: 'call'; link: string; call: Call };
 
+/** What a planned meeting is to be. */
+export interface Plan {
+  title: string;
+  startsMs: number;
+  lengthS: number;
+  lobby: boolean;
+  guests: boolean;
+  people: string[];
+}
+
 /** Remembers over a reload of this tab that a call was on. */
 const IN_CALL = 'conclave.in-call';
+
+/** An invitation to something that begins within this time rings. */
+const RING_AHEAD_MS = 10 * 60_000;
 
 export class App {
   place = $state.raw<Place>({ at: 'starting' });
@@ -85,6 +100,12 @@ export class App {
     this.go('/');
   }
 
+  /** Ends another device's session. */
+  async signOutDevice(device: string): Promise<void> {
+    await this.driver.command({ type: 'sign_out', device, everywhere: false });
+    await this.loadDevices();
+  }
+
   async loadMeetings(): Promise<void> {
     try {
       const done = await this.driver.command({ type: 'meetings' });
@@ -100,11 +121,49 @@ export class App {
     if (done.type === 'devices') this.devices = done.devices;
   }
 
+  /** Plans a meeting and invites to it; gives those who could not be reached. */
+  async schedule({ title, startsMs, lengthS, lobby, guests, people }: Plan): Promise<string[]> {
+    const wanted = { title, starts_ms: startsMs, length_s: lengthS, lobby, link: true, guests } as const;
+    const done = await this.driver.command({ type: 'create', ...wanted });
+    const unreachable = done.type === 'created' && people.length > 0 ? await this.invite(done.meeting, people) : [];
+    await this.loadMeetings();
+    return unreachable;
+  }
+
+  /** Gives the addresses that could not be reached. */
+  async invite(meeting: string, addresses: string[]): Promise<string[]> {
+    const done = await this.driver.command({ type: 'invite', meeting, addresses });
+    return done.type === 'invited' ? done.unreachable : [];
+  }
+
+  /** A link for this person, to their own server. */
+  async linkFor(meeting: string, address: string): Promise<string> {
+    const done = await this.driver.command({ type: 'link_for', meeting, address });
+    return done.type === 'link' ? done.link : '';
+  }
+
+  /** The meeting as it looks from the door; undefined where that cannot be told. */
+  async look(link: string): Promise<Looked | undefined> {
+    const done = await this.driver.command({ type: 'look', meeting: link }).catch(() => undefined);
+    return done?.type === 'looked' ? done : undefined;
+  }
+
+  dismiss(invitation: Invitation): void {
+    this.invitations = this.invitations.filter((one) => one.meeting !== invitation.meeting);
+  }
+
+  /** The title of a meeting, as far as this device knows it. */
+  titleOf(meeting: string): string {
+    const known = this.meetings?.find((one) => one.meeting === meeting)?.title;
+    return known ?? this.invitations.find((one) => one.meeting === meeting)?.title ?? '';
+  }
+
   async meetNow(title: string, lobby: boolean, guests: boolean): Promise<void> {
-    const done = await this.driver.command({ type: 'create', title, starts_ms: 0, lobby, link: true, guests });
+    const done = await this.driver.command({ type: 'create', title, starts_ms: 0, length_s: 0, lobby, link: true, guests });
     if (done.type !== 'created') return;
     const link = done.link ?? done.meeting;
     const at = link.indexOf('/m/');
+    await this.loadMeetings();
     this.go(at < 0 ? `/m/${done.meeting}` : link.slice(at));
   }
 
@@ -162,9 +221,16 @@ export class App {
     this.join(choices, { camera, microphone });
   }
 
+  private invited(invitation: Invitation): void {
+    if (this.place.at === 'call') this.place.call.notices.add('invites-you-now', { who: name(invitation.inviter), title: name(invitation.title) });
+    // What is planned for later does not ring.
+    else if (invitation.starts_ms < Date.now() + RING_AHEAD_MS) void ring(capture.remembered().speaker).catch(() => undefined);
+  }
+
   private take(event: CoreEvent): void {
     if (event.type === 'invited') {
       this.invitations = [...this.invitations.filter((one) => one.meeting !== event.meeting), event];
+      this.invited(event);
     } else if (event.type === 'call' && event.event.type === 'over') {
       keepInCall(false);
     }

@@ -1,7 +1,7 @@
 // One call as the page shows it: who is there, what they may, how it stands. Sound, pictures and words have their own models.
 
 import { KINDS } from '../core/events';
-import type { CallEvent, CoreEvent, DeviceUri, Member, OverReason, Track, TrackKind } from '../core/events';
+import type { CallEvent, CoreEvent, DeviceUri, Member, OverReason, Reaction, Track, TrackKind } from '../core/events';
 import { CommandError } from '../core/driver';
 import type { Driver } from '../core/driver';
 import { firstTrackNumber } from '../core/wasm';
@@ -13,6 +13,7 @@ import { shownName } from './members';
 import { name, shortened } from './names';
 import { Notices } from './notices.svelte';
 import { OwnMedia } from './own_media.svelte';
+import { Signals } from './signals.svelte';
 import { Stage } from './stage.svelte';
 
 export type Phase = 'asking' | 'waiting' | 'in' | 'over';
@@ -34,6 +35,7 @@ export class Call {
 
   readonly notices = new Notices();
   readonly conversation = new Conversation();
+  readonly signals = new Signals();
   readonly own: OwnMedia;
   readonly media: CallMedia;
   readonly stage: Stage;
@@ -99,6 +101,31 @@ export class Call {
     await this.driver.command({ type: 'remove', meeting: this.address, address });
   }
 
+  async setCoHost(address: string, on: boolean): Promise<void> {
+    await this.driver.command({ type: 'set_co_host', meeting: this.address, address, on });
+  }
+
+  /** Asks for silence; only the person themselves can unmute. */
+  async askMute(device: DeviceUri): Promise<void> {
+    await this.driver.command({ type: 'ask_mute', meeting: this.address, device });
+  }
+
+  async lowerHand(device: DeviceUri): Promise<void> {
+    await this.driver.command({ type: 'lower_hand', meeting: this.address, device });
+  }
+
+  get handUp(): boolean {
+    return this.self !== undefined && this.signals.hands.has(this.self.device);
+  }
+
+  async toggleHand(): Promise<void> {
+    await this.driver.command({ type: 'raise_hand', meeting: this.address, raised: !this.handUp }).catch(() => undefined);
+  }
+
+  async react(reaction: Reaction): Promise<void> {
+    await this.driver.command({ type: 'react', meeting: this.address, reaction }).catch(() => undefined);
+  }
+
   async lock(locked: boolean): Promise<void> {
     await this.driver.command({ type: 'lock', meeting: this.address, locked });
   }
@@ -159,6 +186,16 @@ export class Call {
       case 'tracks':
         this.publishing = new Map(this.publishing).set(event.device, event.tracks);
         break;
+      case 'hand':
+        this.handOf(event);
+        break;
+      case 'reaction':
+        this.signals.react(event.device, event.reaction);
+        break;
+      case 'muted_by':
+        void this.own.mute();
+        this.notices.add('muted-by', { name: this.nameOf(event.device, event.address) });
+        break;
       case 'connection':
         this.serverReached = event.connected;
         break;
@@ -174,6 +211,17 @@ export class Call {
     }
   }
 
+  private handOf(event: CallEvent & { type: 'hand' }): void {
+    const isNew = event.raised && !this.signals.hands.has(event.device);
+    this.signals.hand(event);
+    if (isNew && event.device !== this.self?.device) this.notices.add('hand-of', { name: this.nameOf(event.device, '') });
+  }
+
+  private nameOf(device: DeviceUri, address: string): string {
+    const member = this.members.find((one) => one.device === device);
+    return member === undefined ? name(address) : shownName(member);
+  }
+
   private roster(members: Member[], code: string): void {
     const known = new Set(this.members.map((member) => member.device));
     const now = new Set(members.map((member) => member.device));
@@ -185,6 +233,7 @@ export class Call {
     this.code = code;
     this.publishing = new Map([...this.publishing].filter(([device]) => now.has(device)));
     this.media.members(now);
+    this.signals.members(now);
   }
 
   /** Tells the others what is sent now. */

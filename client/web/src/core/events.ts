@@ -21,10 +21,12 @@ export type Command =
   | { type: 'sign_in_guest'; link: string; name: string }
   | { type: 'sign_out'; device: string | null; everywhere: boolean }
   | { type: 'devices' }
-  | { type: 'create'; title: string; starts_ms: number; lobby: boolean; link: boolean; guests: boolean }
+  | { type: 'create'; title: string; starts_ms: number; length_s: number; lobby: boolean; link: boolean; guests: boolean }
   | { type: 'meetings' }
   | { type: 'invite'; meeting: MeetingAddress; addresses: string[] }
+  | { type: 'link_for'; meeting: MeetingAddress; address: string }
   | { type: 'receive' }
+  | { type: 'look'; meeting: string }
   | { type: 'join'; meeting: string }
   | { type: 'leave'; meeting: MeetingAddress }
   | { type: 'chat'; meeting: MeetingAddress; text: string }
@@ -45,6 +47,8 @@ export type Command =
 export interface Meeting {
   meeting: MeetingAddress;
   title: string | null;
+  starts_ms: number;
+  length_s: number;
   present: number;
   ended: boolean;
   link: string | null;
@@ -58,6 +62,23 @@ export interface DeviceInfo {
   this_device: boolean;
 }
 
+/** A meeting as it looks from the door. */
+export interface Looked {
+  type: 'looked';
+  title: string;
+  starts_ms: number;
+  creator: string;
+  hub: string;
+  suite: 'hybrid' | 'classical';
+  hosts: string[];
+  organisations: { domain: string; jurisdiction: string }[];
+  present: number;
+  lobby: boolean;
+  locked: boolean;
+  ended: boolean;
+  guests_allowed: boolean;
+}
+
 export type Done =
   | { type: 'plain' }
   | { type: 'signed_in'; device: DeviceUri; address: string }
@@ -65,6 +86,8 @@ export type Done =
   | { type: 'devices'; devices: DeviceInfo[] }
   | { type: 'created'; meeting: MeetingAddress; link: string | null }
   | { type: 'meetings'; meetings: Meeting[] }
+  | { type: 'link'; link: string }
+  | Looked
   | { type: 'invited'; devices: number; unreachable: string[] };
 
 export interface CoreError {
@@ -78,6 +101,7 @@ export interface Invitation {
   inviter: string;
   title: string;
   starts_ms: number;
+  length_s: number;
   link: string;
   expires_ms: number;
 }

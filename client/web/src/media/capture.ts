@@ -36,8 +36,8 @@ const DEFAULTS: Choices = {
   cameraOn: true,
   microphoneOn: true,
   shortcuts: true,
-  width: 640,
-  height: 360,
+  width: 960,
+  height: 540,
   frameRate: 24,
 };
 

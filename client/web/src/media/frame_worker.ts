@@ -76,7 +76,7 @@ function sealing(kind: TrackKind): TransformStream<Frame, Frame> {
       const number = numbers.get(kind);
       const layer = layerOf(kind, frame);
       try {
-        if (frames === undefined || number === undefined || layer === undefined) throw new Error('not to be sealed');
+        if (frames === undefined || number === undefined || layer === undefined || !isOurCodec(kind, frame)) throw new Error('not to be sealed');
         frame.data = bufferOf(frames.seal(number, kind, layer, new Uint8Array(frame.data)));
       } catch {
         counts.unsealed += 1;
@@ -86,6 +86,12 @@ function sealing(kind: TrackKind): TransformStream<Frame, Frame> {
       controller.enqueue(frame);
     },
   });
+}
+
+/** Of other codecs it is not known which bytes must stay clear, so none of their frames is sent. */
+function isOurCodec(kind: TrackKind, frame: Frame): boolean {
+  const mimeType = frame.getMetadata().mimeType?.toLowerCase();
+  return mimeType === undefined || mimeType === (kind === 'audio' || kind === 'screen_audio' ? 'audio/opus' : 'video/vp8');
 }
 
 /** Nothing in a frame names its layer but the stream that it leaves in; none that is not known is sent. */

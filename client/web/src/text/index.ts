@@ -45,6 +45,20 @@ export function dateAndTimeOf(ms: number): string {
   return new Intl.DateTimeFormat(bundles[0]?.locales[0], { dateStyle: 'medium', timeStyle: 'short' }).format(ms);
 }
 
+/** Several things, as in "a, b and c". */
+export function list(all: string[]): string {
+  return new Intl.ListFormat(bundles[0]?.locales[0], { type: 'conjunction' }).format(all);
+}
+
+/** The name of a country (ISO 3166), or nothing if there is none. */
+export function region(code: string): string {
+  try {
+    return new Intl.DisplayNames(bundles[0]?.locales[0], { type: 'region' }).of(code) ?? '';
+  } catch {
+    return '';
+  }
+}
+
 /** A number as the person writes it. */
 export function number(value: number, digits = 0): string {
   return new Intl.NumberFormat(bundles[0]?.locales[0], { maximumFractionDigits: digits }).format(value);

@@ -84,6 +84,7 @@ impl Device {
                 title: details.title.chars().take(limits::TITLE_CHARACTERS).collect(),
                 starts_ms: details.starts_ms,
                 record: Some(signed),
+                length_s: details.length_s,
             },
         };
         self.keep_meeting(meeting.clone(), kept);

@@ -163,7 +163,7 @@ to-start = Til startsiden
 controls = Betjening
 settings = Indstillinger
 shortcuts = Tastaturgenveje
-shortcuts-hint = M: mikrofon. V: kamera. Mellemrum holdt nede: tal, mens mikrofonen er slået fra.
+shortcuts-hint = M: mikrofon. V: kamera. H: hånd. Mellemrum holdt nede: tal, mens mikrofonen er slået fra.
 speaker-view = Vis den, der taler, stort
 grid-view = Vis alle lige store
 hide-self = Skjul mit eget billede
@@ -216,3 +216,24 @@ invited =
        *[other] { $count } personer inviteret
     }
 invites-you-now = { $who } inviterer dig til { $title }
+
+raise-hand = Ræk hånden op
+lower-hand = Tag hånden ned
+hand-of = { $name } rækker hånden op
+hand-up = Hånden oppe, nummer { $place }
+hands = Vil gerne tale
+react = Reagér
+reaction-thumbs_up = Tommel op
+reaction-heart = Hjerte
+reaction-applause = Bifald
+reaction-laugh = Latter
+reaction-surprise = Overraskelse
+muted-by = { $name } slog din mikrofon fra. Slå den til, når du vil tale.
+make-co-host = Gør til medvært
+no-longer-co-host = Ikke længere medvært
+
+hosts-are = Værter: { $hosts }.
+organisations-are = Organisationer: { $organisations }.
+has-lobby = En vært lukker dig ind.
+is-locked = Mødet er låst: kun værterne kommer ind.
+is-over = Mødet er afsluttet for altid.

@@ -163,7 +163,7 @@ to-start = Zur Startseite
 controls = Steuerung
 settings = Einstellungen
 shortcuts = Tastenkürzel
-shortcuts-hint = M: Mikrofon. V: Kamera. Leertaste gedrückt: sprechen, solange das Mikrofon aus ist.
+shortcuts-hint = M: Mikrofon. V: Kamera. H: Hand. Leertaste gedrückt: sprechen, solange das Mikrofon aus ist.
 speaker-view = Wer spricht, groß zeigen
 grid-view = Alle gleich groß zeigen
 hide-self = Mein Bild ausblenden
@@ -216,3 +216,24 @@ invited =
        *[other] { $count } Personen eingeladen
     }
 invites-you-now = { $who } lädt Sie zu { $title } ein
+
+raise-hand = Hand heben
+lower-hand = Hand senken
+hand-of = { $name } hebt die Hand
+hand-up = Hand gehoben, Nummer { $place }
+hands = Möchten sprechen
+react = Reagieren
+reaction-thumbs_up = Daumen hoch
+reaction-heart = Herz
+reaction-applause = Applaus
+reaction-laugh = Lachen
+reaction-surprise = Staunen
+muted-by = { $name } hat Ihr Mikrofon ausgeschaltet. Schalten Sie es ein, wenn Sie sprechen möchten.
+make-co-host = Zur Co-Leitung machen
+no-longer-co-host = Keine Co-Leitung mehr
+
+hosts-are = Leitung: { $hosts }.
+organisations-are = Organisationen: { $organisations }.
+has-lobby = Jemand von der Leitung lässt Sie ein.
+is-locked = Die Besprechung ist gesperrt: nur die Leitung kommt hinein.
+is-over = Diese Besprechung wurde endgültig beendet.

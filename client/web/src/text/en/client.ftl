@@ -165,7 +165,7 @@ to-start = To the start page
 controls = Controls
 settings = Settings
 shortcuts = Keyboard shortcuts
-shortcuts-hint = M: microphone. V: camera. Space, held: talk while muted.
+shortcuts-hint = M: microphone. V: camera. H: hand. Space, held: talk while muted.
 speaker-view = Show who speaks large
 grid-view = Show everybody alike
 hide-self = Hide my own picture
@@ -218,3 +218,24 @@ invited =
        *[other] Invited { $count } people
     }
 invites-you-now = { $who } invites you to { $title }
+
+raise-hand = Raise hand
+lower-hand = Lower hand
+hand-of = { $name } raised a hand
+hand-up = Hand up, number { $place }
+hands = Want to speak
+react = React
+reaction-thumbs_up = Thumbs up
+reaction-heart = Heart
+reaction-applause = Applause
+reaction-laugh = Laughter
+reaction-surprise = Surprise
+muted-by = { $name } muted you. Unmute when you want to speak.
+make-co-host = Make co-host
+no-longer-co-host = No longer co-host
+
+hosts-are = Hosts: { $hosts }.
+organisations-are = Organisations: { $organisations }.
+has-lobby = A host will let you in.
+is-locked = The meeting is locked: only its hosts get in.
+is-over = This meeting was ended for good.

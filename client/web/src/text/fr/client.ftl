@@ -163,7 +163,7 @@ to-start = Page d’accueil
 controls = Commandes
 settings = Réglages
 shortcuts = Raccourcis clavier
-shortcuts-hint = M : micro. V : caméra. Espace maintenu : parler quand le micro est coupé.
+shortcuts-hint = M : micro. V : caméra. H : main. Espace maintenu : parler quand le micro est coupé.
 speaker-view = Agrandir qui parle
 grid-view = Afficher tout le monde à la même taille
 hide-self = Masquer mon image
@@ -216,3 +216,24 @@ invited =
        *[other] { $count } personnes invitées
     }
 invites-you-now = { $who } vous invite à { $title }
+
+raise-hand = Lever la main
+lower-hand = Baisser la main
+hand-of = { $name } lève la main
+hand-up = Main levée, numéro { $place }
+hands = Demandent la parole
+react = Réagir
+reaction-thumbs_up = Pouce levé
+reaction-heart = Cœur
+reaction-applause = Applaudissements
+reaction-laugh = Rire
+reaction-surprise = Surprise
+muted-by = { $name } a coupé votre micro. Rallumez-le pour parler.
+make-co-host = Nommer co-hôte
+no-longer-co-host = N’est plus co-hôte
+
+hosts-are = Hôtes : { $hosts }.
+organisations-are = Organisations : { $organisations }.
+has-lobby = Un hôte vous fera entrer.
+is-locked = La réunion est verrouillée : seuls ses hôtes peuvent entrer.
+is-over = Cette réunion est terminée pour de bon.

@@ -163,7 +163,7 @@ to-start = Naar de startpagina
 controls = Bediening
 settings = Instellingen
 shortcuts = Sneltoetsen
-shortcuts-hint = M: microfoon. V: camera. Spatie ingedrukt: praten terwijl de microfoon uit is.
+shortcuts-hint = M: microfoon. V: camera. H: hand. Spatie ingedrukt: praten terwijl de microfoon uit is.
 speaker-view = Wie spreekt groot tonen
 grid-view = Iedereen even groot tonen
 hide-self = Mijn eigen beeld verbergen
@@ -216,3 +216,24 @@ invited =
        *[other] { $count } mensen uitgenodigd
     }
 invites-you-now = { $who } nodigt u uit voor { $title }
+
+raise-hand = Hand opsteken
+lower-hand = Hand laten zakken
+hand-of = { $name } steekt de hand op
+hand-up = Hand omhoog, nummer { $place }
+hands = Willen iets zeggen
+react = Reageren
+reaction-thumbs_up = Duim omhoog
+reaction-heart = Hart
+reaction-applause = Applaus
+reaction-laugh = Lachen
+reaction-surprise = Verbazing
+muted-by = { $name } heeft uw microfoon uitgezet. Zet hem aan als u wilt spreken.
+make-co-host = Medegastheer maken
+no-longer-co-host = Geen medegastheer meer
+
+hosts-are = Gastheren: { $hosts }.
+organisations-are = Organisaties: { $organisations }.
+has-lobby = Een gastheer laat u binnen.
+is-locked = De vergadering is op slot: alleen de gastheren komen binnen.
+is-over = Deze vergadering is voorgoed beëindigd.
