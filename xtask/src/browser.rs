@@ -1,16 +1,23 @@
 //! The browser tests: real pages in Chromium, through real servers.
 
-use std::process::Command;
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use anyhow::{Result, ensure};
 
 use crate::{
     process,
     suites::Count,
-    tools::{self, CHROMIUM, NPM},
+    tools::{self, CHROMIUM, FFMPEG, NPM},
     web,
     workspace::Workspace,
 };
+
+/// Where the tests are, in the client's folder.
+const TESTS: &str = "browser-tests";
 
 /// Runs the tests of the page's view models, which need no browser.
 pub(crate) fn unit(workspace: &Workspace) -> Result<Count> {
@@ -21,19 +28,36 @@ pub(crate) fn unit(workspace: &Workspace) -> Result<Count> {
     tests(&mut command)
 }
 
-/// Builds the client and the server, and runs the tests.
+/// Builds the client and the server, and runs the tests: one file after another, since each has two cores' worth to do.
 pub(crate) fn run(workspace: &Workspace) -> Result<Count> {
-    tools::need(&[NPM, CHROMIUM])?;
+    tools::need(&[NPM, CHROMIUM, FFMPEG])?;
     web::build(workspace, false)?;
     let said = process::quiet(&mut workspace.build_programs())?;
     ensure!(said.ok, "the build failed:\n{}", said.text);
+    let folder = workspace.root.join("client/web");
     let mut command = Command::new("node");
     command
-        .args(["--test", "--test-reporter=tap", "browser-tests/"])
-        .current_dir(workspace.root.join("client/web"))
+        .args(["--test", "--test-reporter=tap", "--test-concurrency=1"])
+        .args(files(&folder)?)
+        .current_dir(&folder)
         .env("CONCLAVE_SERVER", workspace.program("conclave-server"))
+        .env("CONCLAVE_CLIENT", workspace.program("conclave"))
         .env("CONCLAVE_STATE", workspace.folder("browser-tests")?);
     tests(&mut command)
+}
+
+/// The files with tests, relative to the client's folder, sorted.
+fn files(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder.join(TESTS))? {
+        let name = entry?.file_name();
+        if name.to_string_lossy().ends_with(".test.mjs") {
+            found.push(Path::new(TESTS).join(name));
+        }
+    }
+    ensure!(!found.is_empty(), "there are no tests in {TESTS}");
+    found.sort();
+    Ok(found)
 }
 
 fn tests(command: &mut Command) -> Result<Count> {

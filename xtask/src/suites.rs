@@ -13,13 +13,14 @@ use crate::{
     process::{self, duration},
     report::{Report, Row},
     tools::{self, CC, FFMPEG},
+    web,
     workspace::Workspace,
 };
 
 /// What `test` takes.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// check, build, unit, sim, server or demo; all of them, in that order, if none is named. Or browser, which runs by name only.
+    /// check, build, unit, sim, server, demo or browser; all of them, in that order, if none is named.
     suites: Vec<String>,
     /// Writes the rows as JSON.
     #[arg(long, value_name = "FILE")]
@@ -44,16 +45,13 @@ struct Suite {
 
 const SUITES: [Suite; 7] = [
     Suite { name: "check", what: "layers, rules, limits, licences, formatting, clippy", run: checks },
-    Suite { name: "build", what: "every program and test", run: build },
+    Suite { name: "build", what: "the page, every program and test", run: build },
     Suite { name: "unit", what: "tests inside the crates, and of the page's view models", run: unit },
     Suite { name: "sim", what: "core's scenarios on a simulated federation", run: sim },
     Suite { name: "server", what: "servers on loopback", run: server },
     Suite { name: "demo", what: "the claims, on real processes", run: claims },
-    Suite { name: BROWSER, what: "pages in Chromium, through real servers", run: browser::run },
+    Suite { name: "browser", what: "pages in Chromium, through real servers", run: browser::run },
 ];
-
-/// Not yet among those that always run.
-const BROWSER: &str = "browser";
 
 /// Runs the suites and prints the table; the last line counts.
 pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<bool> {
@@ -66,10 +64,7 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<bool> 
     tools::need(&[CC])?;
     let chosen: Vec<&Suite> = SUITES
         .iter()
-        .filter(|suite| {
-            arguments.suites.is_empty() && suite.name != BROWSER
-                || arguments.suites.iter().any(|name| name == suite.name)
-        })
+        .filter(|suite| arguments.suites.is_empty() || arguments.suites.iter().any(|name| name == suite.name))
         .collect();
     let mut report = Report::new(workspace, "test");
     let mut times: Vec<(&str, Count, Duration)> = Vec::new();
@@ -119,8 +114,9 @@ fn checks(workspace: &Workspace) -> Result<Count> {
     Ok(Count { passed, failed: report.rows.len() - passed })
 }
 
-/// Builds everything at once, so that each crate is built with one set of features.
+/// Builds the page first, since the server takes it in; then everything at once, so that each crate is built with one set of features.
 fn build(workspace: &Workspace) -> Result<Count> {
+    web::build(workspace, false)?;
     let ok = process::interactive(workspace.cargo().args(["build", "--workspace", "--all-targets"]))?;
     anyhow::ensure!(ok, "the build failed");
     Ok(Count::default())
