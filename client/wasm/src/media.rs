@@ -67,7 +67,7 @@ pub fn media_signals_request(connection: &[u8]) -> Vec<u8> {
     wire::SignalsRequest { connection_id: connection.to_vec().into() }.encode_to_vec()
 }
 
-/// One change: `{slots: [{mid, device, track}]}` or `{ended: reason}`.
+/// One change: `{slots: [{mid, device, track, paused}]}` or `{ended: reason}`.
 #[wasm_bindgen]
 pub fn media_signal(message: &[u8]) -> Result<String, JsValue> {
     use wire::signals_response::Signal;
@@ -75,8 +75,9 @@ pub fn media_signal(message: &[u8]) -> Result<String, JsValue> {
     let signal = match message.signal {
         Some(Signal::Slots(table)) => {
             let slots = table.slots.iter();
-            let slots =
-                slots.map(|slot| json!({ "mid": slot.mid, "device": slot.device, "track": slot.track }));
+            let slots = slots.map(|slot| {
+                json!({ "mid": slot.mid, "device": slot.device, "track": slot.track, "paused": slot.paused })
+            });
             json!({ "slots": slots.collect::<serde_json::Value>() })
         }
         Some(Signal::Ended(ended)) => json!({ "ended": ended.reason }),

@@ -11,7 +11,7 @@ use conclave_core::{
     ids::LeafIndex,
     media::{
         Codec, Layer, Medium, Track,
-        router::{ClientId, TrackId},
+        router::{ClientId, PathReport, TrackId},
     },
 };
 use conclave_proto::client::v1::{Ended, SlotTable, signals_response::Signal};
@@ -20,10 +20,17 @@ use str0m::{
     media::{Direction, KeyframeRequestKind, MediaKind, Mid, Pt, Rid},
     net::Receive,
     rtp::{RtpWrite, Ssrc},
+    stats::PeerStats,
 };
 use tokio::sync::watch;
 
-use super::{demux::Path, error::Error, offer::Answered, packet::Packet, slot::Slot};
+use super::{
+    demux::Path,
+    error::Error,
+    offer::Answered,
+    packet::Packet,
+    slot::{Rewritten, Slot},
+};
 
 /// What a section of the offer carries, as the device says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +48,19 @@ pub(super) struct Source {
     pub(super) codec: Codec,
     pub(super) number: conclave_core::ids::TrackNumber,
     pub(super) seen: Instant,
+    /// Since the rates were last looked at.
+    pub(super) bytes: u64,
+}
+
+/// What became of a packet for a slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sending {
+    /// It is not sent.
+    Not,
+    /// The first of what the slot now carries.
+    Began,
+    /// One more.
+    Goes,
 }
 
 /// One device's connection.
@@ -62,6 +82,8 @@ pub(super) struct Client {
     pub(super) sources: Vec<Source>,
     signals: watch::Sender<Signal>,
     sending: Vec<(Mid, Medium)>,
+    /// Bytes of media sent by the last report.
+    sent: u64,
     rtc: Rtc,
     /// str0m panicked; nothing more is asked of it.
     broken: bool,
@@ -95,6 +117,7 @@ impl Client {
             sources: Vec::new(),
             signals,
             sending,
+            sent: 0,
             rtc,
             broken: false,
         }
@@ -154,11 +177,12 @@ impl Client {
     pub(super) fn source(
         &mut self,
         ssrc: Ssrc,
-        now: Instant,
+        (now, length): (Instant, usize),
         find: impl FnOnce(&DeviceUri, &Track) -> Option<TrackId>,
     ) -> Option<(Source, bool)> {
         if let Some(known) = self.sources.iter_mut().find(|source| source.ssrc == ssrc) {
             known.seen = now;
+            known.bytes += length as u64;
             return Some((*known, false));
         }
         let (mid, rid) = self.guarded(|rtc| {
@@ -174,15 +198,25 @@ impl Client {
             codec: published.track.codec,
             number: published.track.number,
             seen: now,
+            bytes: length as u64,
         };
         self.sources.push(source);
         Some((source, true))
     }
 
     /// Sends a packet in a slot, if the slot can place it.
-    pub(super) fn send(&mut self, slot: usize, now: Instant, codec: Codec, packet: &Packet) -> bool {
-        let Some(slot) = self.slots.get_mut(slot).filter(|_| self.connected) else { return false };
-        let Some((sequence, timestamp)) = slot.rewrite(now, codec, packet) else { return false };
+    pub(super) fn send(
+        &mut self,
+        slot: usize,
+        now: Instant,
+        (track, layer, codec): (TrackId, Layer, Codec),
+        packet: &Packet,
+    ) -> Sending {
+        let Some(slot) = self.slots.get_mut(slot).filter(|_| self.connected) else { return Sending::Not };
+        let Some(Rewritten { sequence, timestamp, began }) = slot.rewrite(now, (track, layer, codec), packet)
+        else {
+            return Sending::Not;
+        };
         let mid = slot.mid;
         let sent = self.guarded(|rtc| {
             let pt = payload_type(rtc, mid, codec)?;
@@ -199,7 +233,20 @@ impl Client {
         self.unsent = true;
         #[cfg(feature = "wiretap")]
         super::wiretap::sent(&self.device, &packet.payload);
-        sent.flatten().is_some()
+        match sent.flatten() {
+            None => Sending::Not,
+            Some(()) if began => Sending::Began,
+            Some(()) => Sending::Goes,
+        }
+    }
+
+    /// What its path carried since the last report.
+    pub(super) fn report(&mut self, stats: &PeerStats) -> PathReport {
+        let sent = stats.bytes_tx.saturating_sub(self.sent) * 8;
+        self.sent = stats.bytes_tx;
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // A part of one.
+        let lost = (stats.egress_loss_fraction.unwrap_or(0.0).clamp(0.0, 1.0) * 1_000.0) as u64;
+        PathReport { sent, lost, round_trip: stats.rtt }
     }
 
     /// Asks the device for a key frame of one of its tracks.

@@ -12,7 +12,7 @@ use conclave_core::{
     },
 };
 use conclave_proto::{
-    relay::v1::{Announce, AnnouncedTrack, Subscribe, relay_message::Message},
+    relay::v1::{Announce, AnnouncedTrack, LayerRate, LayerRates, Subscribe, relay_message::Message},
     types::v1 as wire,
 };
 
@@ -31,6 +31,8 @@ pub(super) struct Remote {
     pub(super) layer: Layer,
     pub(super) track: TrackId,
     pub(super) incoming: Incoming,
+    /// Since the rates were last looked at.
+    pub(super) bytes: u64,
 }
 
 /// What a device may have announced: its leaf, and its tracks with the numbers of their layers.
@@ -49,6 +51,8 @@ pub(super) struct SessionLink {
     pub(super) heard: Vec<AnnouncedTrack>,
     said: Option<Vec<AnnouncedTrack>>,
     asked: Option<BTreeSet<u32>>,
+    /// The rates of which the other side knows, kilobits a second.
+    pub(super) told: BTreeMap<u32, u32>,
 }
 
 impl SessionLink {
@@ -62,6 +66,7 @@ impl SessionLink {
             heard,
             said: None,
             asked: None,
+            told: BTreeMap::new(),
         }
     }
 
@@ -81,6 +86,7 @@ impl SessionLink {
             tracks.push(AnnouncedTrack { device: routed.device.to_string(), track, stream_ids });
         }
         self.numbers.retain(|place, _| live.contains(place));
+        self.told.retain(|stream, _| self.numbers.values().any(|number| number == stream));
         if self.said.as_ref() != Some(&tracks) && (self.said.is_some() || !tracks.is_empty()) {
             self.said = Some(tracks.clone());
             let announce = Announce {
@@ -133,6 +139,25 @@ impl SessionLink {
         self.numbers.iter().find(|(_, number)| **number == stream).map(|(place, _)| *place)
     }
 
+    /// Tells the other side what layers took in the last second, where that has changed (spec: MED-25).
+    pub(super) fn tell_rates(&mut self, key: SessionKey, measured: &BTreeMap<(TrackId, Layer), u64>) {
+        let mut rates = Vec::new();
+        for (place, stream_id) in &self.numbers {
+            let bits = measured.get(place).copied().unwrap_or(0);
+            let kilobits = u32::try_from(bits.div_ceil(1_000)).unwrap_or(u32::MAX);
+            let told = self.told.entry(*stream_id).or_default();
+            let nothing = (*told == 0) != (kilobits == 0);
+            if nothing || told.abs_diff(kilobits) > *told / 5 {
+                *told = kilobits;
+                rates.push(LayerRate { stream_id: *stream_id, kilobits });
+            }
+        }
+        if !rates.is_empty() {
+            let meeting_id = key.meeting.as_bytes().to_vec().into();
+            self.handle.say(Message::LayerRates(LayerRates { meeting_id, session: key.session.0, rates }));
+        }
+    }
+
     /// The number under which the other side gets a layer.
     pub(super) fn number_of(&self, track: TrackId, layer: Layer) -> Option<u32> {
         self.wanted.get(&(track, layer)).copied()
@@ -172,7 +197,7 @@ impl SessionLink {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)] // Tests may panic.
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)] // Tests may panic.
     use std::sync::Arc;
 
     use conclave_core::{
@@ -250,6 +275,32 @@ mod tests {
         router.publish(Origin::Client(ClientId(1)), &device("north.example", 1), &[]);
         link.announce(KEY, router.own_tracks());
         assert!(said.try_recv().is_ok(), "an end is said too");
+    }
+
+    #[test]
+    fn med_25_the_other_side_hears_of_rates_that_change() {
+        let mut router = Router::new();
+        router.connect(ClientId(1), device("north.example", 1), &[]);
+        router.publish(Origin::Client(ClientId(1)), &device("north.example", 1), &[camera(1)]);
+        let (mut link, mut said) = link("south.example");
+        link.announce(KEY, router.own_tracks());
+        let Some(Message::Announce(announce)) = said.try_recv().unwrap().message else { unreachable!() };
+        let streams = announce.tracks[0].stream_ids.clone();
+        let (track, _) = router.own_tracks().next().unwrap();
+        let mut tell = |rates: [u64; 3]| {
+            let places = (0..3).filter_map(Layer::new).map(|layer| (track, layer));
+            link.tell_rates(KEY, &places.zip(rates).collect());
+            match said.try_recv().ok()?.message {
+                Some(Message::LayerRates(rates)) => {
+                    Some(rates.rates.iter().map(|rate| (rate.stream_id, rate.kilobits)).collect::<Vec<_>>())
+                }
+                _ => None,
+            }
+        };
+        assert_eq!(tell([100_001, 500_000, 0]), Some(vec![(streams[0], 101), (streams[1], 500)]));
+        assert_eq!(tell([110_000, 450_000, 0]), None, "no more than a fifth");
+        assert_eq!(tell([110_000, 700_000, 1]), Some(vec![(streams[1], 700), (streams[2], 1)]));
+        assert_eq!(tell([110_000, 0, 1]), Some(vec![(streams[1], 0)]), "nothing came");
     }
 
     #[test]

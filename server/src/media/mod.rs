@@ -11,6 +11,7 @@ mod link;
 mod offer;
 mod outbox;
 mod packet;
+mod rates;
 pub mod relay;
 mod requests;
 mod session;
@@ -264,6 +265,7 @@ impl Media {
         let session = match &message {
             Message::Announce(announce) => requests::key(&announce.meeting_id, announce.session),
             Message::Subscribe(subscribe) => requests::key(&subscribe.meeting_id, subscribe.session),
+            Message::LayerRates(rates) => requests::key(&rates.meeting_id, rates.session),
             _ => None,
         };
         match session {

@@ -3,7 +3,7 @@
 use std::{
     net::SocketAddr,
     panic::{AssertUnwindSafe, catch_unwind},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use conclave_core::limits;
@@ -17,6 +17,8 @@ use str0m::{
 
 use super::{demux::Path, error::Error};
 
+/// How often a connection tells how its path does.
+const REPORTS: Duration = Duration::from_secs(1);
 /// The one transport: DTLS-SRTP.
 const TRANSPORT: &str = "UDP/TLS/RTP/SAVPF";
 
@@ -90,6 +92,7 @@ fn answer_checked(
         .enable_vp8(true)
         .set_rtp_mode(true)
         .set_ice_lite(true)
+        .set_stats_interval(Some(REPORTS))
         .set_dtls_cert(certificate.clone())
         .build(now);
     for address in &addresses.udp {

@@ -153,6 +153,10 @@ impl Worker {
                 let Some(key) = key(&subscribe.meeting_id, subscribe.session) else { return };
                 self.with_session(key, |session, _| session.subscribed(link, &subscribe.stream_ids));
             }
+            Message::LayerRates(rates) => {
+                let Some(key) = key(&rates.meeting_id, rates.session) else { return };
+                self.with_session(key, |session, work| session.rated(work, link, &rates.rates));
+            }
             Message::KeyFrameRequest(request) => {
                 for key in self.sessions.keys().copied().collect::<Vec<_>>() {
                     self.with_session(key, |session, work| {

@@ -14,13 +14,20 @@ use conclave_core::{
         payload::{Part, part},
         router::{ClientId, LinkId, Origin, Router, Target, TrackId},
     },
+    time::Time,
 };
 use conclave_proto::client::v1::{Slot as SlotMessage, SlotTable, signals_response::Signal};
 use str0m::{Event, IceConnectionState, Output, rtp::RtpPacket};
 
 use super::{
-    SessionKey, client::Client, counters::Counters, demux::Path, link::SessionLink, outbox::Outbox,
+    SessionKey,
+    client::{Client, Sending},
+    counters::Counters,
+    demux::Path,
+    link::SessionLink,
+    outbox::Outbox,
     packet::Packet,
+    slot::Slot,
 };
 
 /// How often a session looks after what waits.
@@ -56,6 +63,9 @@ pub(super) struct Session {
     listed: Vec<ClientId>,
     asked: HashMap<(TrackId, Layer), Instant>,
     voice_changed: Instant,
+    /// The beginning of the time that the table knows.
+    began: Instant,
+    pub(super) measured: Instant,
 }
 
 impl Session {
@@ -72,6 +82,8 @@ impl Session {
             listed: Vec::new(),
             asked: HashMap::new(),
             voice_changed: now,
+            began: now,
+            measured: now,
         }
     }
 
@@ -177,6 +189,7 @@ impl Session {
         if self.next_tick <= work.now {
             self.next_tick = work.now + TICK;
             self.silence_layers(work.now);
+            self.measure(work.now);
             self.settle(work);
             self.ask_again(work.now);
         }
@@ -236,8 +249,15 @@ impl Session {
             Event::KeyframeRequest(request) => {
                 let Some(client) = self.clients.get(&id) else { return };
                 let slot = client.slots.iter().find(|slot| slot.mid == request.mid);
-                if let Some(filling) = slot.and_then(|slot| slot.filling) {
-                    self.ask(work.now, filling.track, filling.layer);
+                if let Some((track, layer)) = slot.and_then(Slot::wanted) {
+                    self.ask(work.now, track, layer);
+                }
+            }
+            Event::PeerStats(stats) => {
+                let Some(client) = self.clients.get_mut(&id) else { return };
+                let passed = work.now.saturating_duration_since(self.began);
+                if self.router.report(Time::default() + passed, id, client.report(&stats)) {
+                    self.settle(work);
                 }
             }
             Event::IceConnectionStateChange(IceConnectionState::Disconnected) | Event::Closed => {
@@ -253,7 +273,8 @@ impl Session {
         let Some(client) = self.clients.get_mut(&id) else { return };
         let leaf = client.leaf;
         let router = &self.router;
-        let found = client.source(packet.header.ssrc, work.now, |device, track| {
+        let arrived = (work.now, packet.payload.len());
+        let found = client.source(packet.header.ssrc, arrived, |device, track| {
             router.find(Origin::Client(id), device, track.number)
         });
         let Some((source, is_new)) = found else { return };
@@ -288,6 +309,7 @@ impl Session {
         let (track, layer, codec) = (remote.track, remote.layer, remote.codec);
         let expected = (remote.leaf, remote.number, layer);
         let Some(packet) = remote.incoming.take(datagram) else { return };
+        remote.bytes += packet.payload.len() as u64;
         if !is_bound(codec, &packet.payload, expected) {
             return work.counters.dropped_key_id.more();
         }
@@ -296,14 +318,18 @@ impl Session {
 
     /// Puts a packet where the table says; nothing is allocated here for slots.
     fn forward(&mut self, work: &mut Work<'_>, track: TrackId, layer: Layer, codec: Codec, packet: &Packet) {
+        let mut arrived = Vec::new();
         for target in self.router.targets(track, layer) {
             match *target {
                 Target::Slot(id, slot) => {
-                    if let Some(client) = self.clients.get_mut(&id)
-                        && client.send(slot, work.now, codec, packet)
-                    {
+                    let Some(client) = self.clients.get_mut(&id) else { continue };
+                    let sending = client.send(slot, work.now, (track, layer, codec), packet);
+                    if sending != Sending::Not {
                         work.counters.rtp_out.more();
                         list(&mut self.listed, client);
+                    }
+                    if sending == Sending::Began {
+                        arrived.push((id, slot));
                     }
                 }
                 Target::Link(id) => {
@@ -317,6 +343,9 @@ impl Session {
                     }
                 }
             }
+        }
+        for (id, slot) in arrived {
+            self.router.arrived(id, slot);
         }
         if codec == Codec::Opus {
             self.listen(work, track, packet);
@@ -369,6 +398,7 @@ impl Session {
                 mid: slot.mid.to_string(),
                 device: routed.device.to_string(),
                 track: routed.track.number.0,
+                paused: slot.wanted().is_none(),
             })
         });
         client.signal(Signal::Slots(SlotTable { slots: slots.collect() }));
@@ -381,11 +411,10 @@ impl Session {
             .values()
             .filter(|client| client.connected)
             .flat_map(|client| &client.slots)
-            .filter(|slot| slot.waits_for_key_frame())
-            .filter_map(|slot| slot.filling)
+            .filter_map(Slot::waits_for_key_frame)
             .collect();
-        for filling in waiting {
-            self.ask(now, filling.track, filling.layer);
+        for (track, layer) in waiting {
+            self.ask(now, track, layer);
         }
     }
 

@@ -9,11 +9,11 @@ use conclave_core::{
         router::{LinkId, Origin, TrackId},
     },
 };
-use conclave_proto::relay::v1::{AnnouncedTrack, KeyFrameRequest, relay_message::Message};
+use conclave_proto::relay::v1::{AnnouncedTrack, KeyFrameRequest, LayerRate, relay_message::Message};
 
 use super::{
     link::{Remote, SessionLink},
-    relay::{Incoming, LinkHandle},
+    relay::LinkHandle,
     session::{Session, Work},
 };
 
@@ -68,10 +68,9 @@ impl Session {
             for (track, streams) in tracks {
                 let Some(place) = self.router.find(origin, &device, track.number) else { continue };
                 for (stream, layer) in streams.into_iter().zip((0..track.layers).filter_map(Layer::new)) {
-                    let incoming = before
-                        .remove(&stream)
-                        .filter(|old| old.track == place && old.layer == layer)
-                        .map_or_else(Incoming::default, |old| old.incoming);
+                    let old = before.remove(&stream).filter(|old| old.track == place && old.layer == layer);
+                    let (incoming, bytes) =
+                        old.map_or_else(Default::default, |old| (old.incoming, old.bytes));
                     let remote = Remote {
                         device: device.clone(),
                         number: track.number,
@@ -80,6 +79,7 @@ impl Session {
                         layer,
                         track: place,
                         incoming,
+                        bytes,
                     };
                     link.remotes.insert(stream, remote);
                 }
@@ -93,6 +93,21 @@ impl Session {
             let wanted = link.subscribed(streams);
             self.router.subscribe(id, wanted);
         }
+    }
+
+    /// The other side says what layers of its devices take; those that take nothing are not chosen (spec: MED-25).
+    pub(super) fn rated(&mut self, work: &mut Work<'_>, id: LinkId, rates: &[LayerRate]) {
+        let Some(link) = self.links.get(&id) else { return };
+        let known = rates.iter().filter_map(|rate| {
+            let remote = link.remotes.get(&rate.stream_id)?;
+            Some((remote.track, remote.layer, u64::from(rate.kilobits) * 1_000))
+        });
+        let known: Vec<_> = known.collect();
+        for (track, layer, rate) in &known {
+            self.router.set_alive(*track, *layer, *rate > 0);
+        }
+        self.router.set_rates(known);
+        self.settle(work);
     }
 
     /// The other side needs a key frame.

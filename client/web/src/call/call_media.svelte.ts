@@ -179,11 +179,11 @@ export class CallMedia {
 
   /** A slot is shown when its frames prove the sender whom the server names; what neither says alone is shown to nobody. */
   private show(): void {
-    this.shown = this.slots.flatMap(({ mid, device }) => {
+    this.shown = this.slots.flatMap(({ mid, device, paused }) => {
       const slot = this.connection?.slotOf(mid);
       const proof = slot === undefined ? undefined : this.proofs.get(slot);
       const stream = slot === undefined ? undefined : this.streams.get(slot);
-      if (slot === undefined || proof === undefined || stream === undefined) return [];
+      if (slot === undefined || proof === undefined || stream === undefined || paused) return [];
       return proof.device === device && this.present.has(device) ? [{ slot, device, kind: proof.kind, stream }] : [];
     });
   }

@@ -27,6 +27,8 @@ export interface Slot {
   mid: string;
   device: string;
   track: number;
+  /** The path to this device carries nothing of it now. */
+  paused: boolean;
 }
 
 export type Signal = { slots: Slot[] } | { ended: string };

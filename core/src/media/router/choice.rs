@@ -9,6 +9,18 @@ use crate::media::track::{Kind, Layer, Medium};
 const SMALL_HEIGHT: u32 = 180;
 /// Up to this height the middle layer serves.
 const MIDDLE_HEIGHT: u32 = 360;
+/// What layers are thought to take, bits a second, until they are measured; the last also stands for a screen.
+const UNMEASURED: [u64; 3] = [150_000, 500_000, 1_500_000];
+/// What sound is thought to take.
+const UNMEASURED_SOUND: u64 = 40_000;
+/// A larger layer than now must fit with this much to spare, per cent.
+const SPARE: u64 = 115;
+
+/// A track that a device wants, and the layer that serves it best.
+struct Wanted {
+    track: TrackId,
+    layer: Layer,
+}
 
 /// What each slot shall carry: what it carries already if that is still wanted, else the next wanted track (spec: MED-14).
 pub(super) fn fill(
@@ -17,21 +29,24 @@ pub(super) fn fill(
     client: &Client,
 ) -> Vec<Option<Filling>> {
     let mut fillings = vec![None; client.slots.len()];
+    let mut left = client.budget.limit();
     for medium in [Medium::Audio, Medium::Video] {
-        let room = client.slots.iter().filter(|(of, _)| *of == medium).count();
-        let mut wanted = wanted(tracks, voices, client, medium);
-        wanted.truncate(room);
-        for (filling, (of, old)) in fillings.iter_mut().zip(&client.slots) {
-            if *of == medium
-                && let Some(old) = old
+        let wanted = wanted(tracks, voices, client, medium);
+        let mut wanted = match medium {
+            Medium::Audio => sound(tracks, &wanted, &mut left),
+            Medium::Video => pictures(tracks, &wanted, client, left),
+        };
+        for (filling, slot) in fillings.iter_mut().zip(&client.slots) {
+            if slot.medium == medium
+                && let Some(old) = slot.filling
                 && let Some(at) = wanted.iter().position(|new| new.track == old.track)
             {
                 *filling = Some(wanted.remove(at));
             }
         }
         let mut rest = wanted.into_iter();
-        for (filling, (of, _)) in fillings.iter_mut().zip(&client.slots) {
-            if *of == medium && filling.is_none() {
+        for (filling, slot) in fillings.iter_mut().zip(&client.slots) {
+            if slot.medium == medium && filling.is_none() {
                 *filling = rest.next();
             }
         }
@@ -39,13 +54,62 @@ pub(super) fn fill(
     fillings
 }
 
-/// The tracks of others that a device wants for a medium, most wanted first.
+/// What all that a device wants would take, bits a second.
+pub(super) fn need(tracks: &BTreeMap<TrackId, Routed>, voices: &[TrackId], client: &Client) -> u64 {
+    let media = [Medium::Audio, Medium::Video].into_iter();
+    let all = media.flat_map(|medium| wanted(tracks, voices, client, medium));
+    all.filter_map(|wanted| tracks.get(&wanted.track).map(|routed| routed.rate(wanted.layer))).sum()
+}
+
+/// Sound is always sent; what it takes, pictures do not have.
+fn sound(tracks: &BTreeMap<TrackId, Routed>, wanted: &[Wanted], left: &mut Option<u64>) -> Vec<Filling> {
+    let rates = wanted.iter().filter_map(|one| tracks.get(&one.track)).map(|routed| routed.rate(Layer::BASE));
+    let taken = rates.sum();
+    *left = left.map(|left| left.saturating_sub(taken));
+    wanted.iter().map(|one| Filling { track: one.track, layer: Some(one.layer) }).collect()
+}
+
+/// The smallest layer of each while it fits, then larger ones, the most wanted first (spec: MED-19).
+fn pictures(
+    tracks: &BTreeMap<TrackId, Routed>,
+    wanted: &[Wanted],
+    client: &Client,
+    left: Option<u64>,
+) -> Vec<Filling> {
+    let mut fillings: Vec<_> =
+        wanted.iter().map(|one| Filling { track: one.track, layer: Some(one.layer) }).collect();
+    let Some(mut left) = left else { return fillings };
+    for filling in &mut fillings {
+        let Some(routed) = tracks.get(&filling.track) else { continue };
+        let smallest = routed.smallest();
+        let rate = routed.rate(smallest);
+        let fits = client.cost(filling.track, smallest, rate) <= left;
+        filling.layer = fits.then_some(smallest);
+        left -= if fits { rate } else { 0 };
+    }
+    for (filling, wanted) in fillings.iter_mut().zip(wanted) {
+        let (Some(routed), Some(smallest)) = (tracks.get(&filling.track), filling.layer) else { continue };
+        let base = routed.rate(smallest);
+        let larger = (smallest.number() + 1..=wanted.layer.number()).rev().filter_map(Layer::new);
+        let fitting = larger.filter(|layer| routed.is_alive(*layer)).find(|layer| {
+            let extra = routed.rate(*layer).saturating_sub(base);
+            client.cost(filling.track, *layer, extra) <= left
+        });
+        if let Some(layer) = fitting {
+            filling.layer = Some(layer);
+            left = left.saturating_sub(routed.rate(layer).saturating_sub(base));
+        }
+    }
+    fillings
+}
+
+/// The tracks of others that a device wants for a medium, most wanted first, as many as it has slots.
 fn wanted(
     tracks: &BTreeMap<TrackId, Routed>,
     voices: &[TrackId],
     client: &Client,
     medium: Medium,
-) -> Vec<Filling> {
+) -> Vec<Wanted> {
     let others = || {
         tracks
             .iter()
@@ -56,9 +120,9 @@ fn wanted(
         let found =
             others().find(|(_, routed)| *routed.device == wish.device && routed.track.number == wish.track);
         if let Some((id, routed)) = found
-            && !wanted.iter().any(|filling: &Filling| filling.track == *id)
+            && !wanted.iter().any(|known: &Wanted| known.track == *id)
         {
-            wanted.push(Filling { track: *id, layer: routed.layer_for(wish.height) });
+            wanted.push(Wanted { track: *id, layer: routed.layer_for(wish.height) });
         }
     }
     if wanted.is_empty() {
@@ -67,8 +131,9 @@ fn wanted(
             let voice = voices.iter().position(|voice| voice == *id).unwrap_or(usize::MAX);
             (!matches!(routed.track.kind, Kind::Screen | Kind::ScreenAudio), voice, **id)
         });
-        wanted.extend(all.into_iter().map(|(id, routed)| Filling { track: *id, layer: routed.layer_for(0) }));
+        wanted.extend(all.into_iter().map(|(id, routed)| Wanted { track: *id, layer: routed.layer_for(0) }));
     }
+    wanted.truncate(client.slots.iter().filter(|slot| slot.medium == medium).count());
     wanted
 }
 
@@ -82,9 +147,39 @@ impl Routed {
             height if height <= MIDDLE_HEIGHT => highest.min(1),
             _ => highest,
         };
-        let alive = |layer: &u8| self.alive == 0 || self.alive & 1 << layer != 0;
+        let alive = |layer: &u8| Layer::new(*layer).is_some_and(|layer| self.is_alive(layer));
         let below = (0..=ideal).rev().find(alive);
         let layer = below.or_else(|| (ideal..=highest).find(alive)).unwrap_or(0);
         Layer::new(layer).unwrap_or(Layer::BASE)
+    }
+
+    /// The smallest layer that comes.
+    fn smallest(&self) -> Layer {
+        let all = (0..self.track.layers).filter_map(Layer::new);
+        all.into_iter().find(|layer| self.is_alive(*layer)).unwrap_or(Layer::BASE)
+    }
+
+    const fn is_alive(&self, layer: Layer) -> bool {
+        self.alive == 0 || self.alive & 1 << layer.number() != 0
+    }
+
+    /// What a layer takes, bits a second.
+    fn rate(&self, layer: Layer) -> u64 {
+        let place = usize::from(layer.number());
+        match self.rates.get(place) {
+            Some(rate) if *rate > 0 => *rate,
+            _ if self.track.kind.medium() == Medium::Audio => UNMEASURED_SOUND,
+            _ if self.track.kind == Kind::Screen => UNMEASURED.last().copied().unwrap_or(0),
+            _ => UNMEASURED.get(place).copied().unwrap_or(0),
+        }
+    }
+}
+
+impl Client {
+    /// What must be left for a layer: more than it takes if it is more than is sent of the track now.
+    fn cost(&self, track: TrackId, layer: Layer, rate: u64) -> u64 {
+        let now = self.slots.iter().filter_map(|slot| slot.filling).find(|filling| filling.track == track);
+        let grows = now.is_some_and(|filling| filling.layer < Some(layer));
+        if grows { rate * SPARE / 100 } else { rate }
     }
 }

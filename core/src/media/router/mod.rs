@@ -2,6 +2,7 @@
 //!
 //! Changes come rarely and recompute the table; packets come often and only read it: [`Router::targets`] allocates nothing.
 
+mod budget;
 mod choice;
 #[cfg(test)]
 mod tests;
@@ -15,7 +16,12 @@ use crate::{
     identity::address::DeviceUri,
     ids::TrackNumber,
     media::track::{Kind, Layer, Medium, Track},
+    time::Time,
 };
+
+pub use budget::PathReport;
+
+use budget::Budget;
 
 /// A device's connection at this server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -63,8 +69,8 @@ pub struct Wish {
 pub struct Filling {
     /// The track.
     pub track: TrackId,
-    /// Its layer.
-    pub layer: Layer,
+    /// Its layer; `None` if the device's path carries none now (spec: MED-19).
+    pub layer: Option<Layer>,
 }
 
 /// A slot changed what it carries.
@@ -91,14 +97,26 @@ pub struct Routed {
     targets: Vec<Vec<Target>>,
     /// Layers in which packets came lately, a bit for each; 0 while nothing is known.
     alive: u8,
+    /// What each layer takes, bits a second; 0 while that is not known.
+    rates: Vec<u64>,
 }
 
 /// A device's receiving side.
 #[derive(Clone, Debug)]
 struct Client {
     device: DeviceUri,
-    slots: Vec<(Medium, Option<Filling>)>,
+    slots: Vec<Place>,
     wishes: Vec<Wish>,
+    budget: Budget,
+}
+
+/// One of a device's slots.
+#[derive(Clone, Debug)]
+struct Place {
+    medium: Medium,
+    filling: Option<Filling>,
+    /// The layer of the same track that goes on until a key frame of the new one has come (spec: MED-16).
+    leaving: Option<Layer>,
 }
 
 /// The forwarding table of one session at one server.
@@ -139,6 +157,7 @@ impl Router {
                     track: *track,
                     targets: vec![Vec::new(); usize::from(track.layers)],
                     alive: 0,
+                    rates: vec![0; usize::from(track.layers)],
                 };
                 self.tracks.insert(TrackId(self.last_track), routed);
             }
@@ -148,8 +167,10 @@ impl Router {
 
     /// A device's receiving side opened.
     pub fn connect(&mut self, client: ClientId, device: DeviceUri, slots: &[Medium]) {
-        let slots = slots.iter().map(|medium| (*medium, None)).collect();
-        self.clients.insert(client, Client { device, slots, wishes: Vec::new() });
+        let slots = slots.iter().map(|medium| Place { medium: *medium, filling: None, leaving: None });
+        let slots = slots.collect();
+        let budget = Budget::default();
+        self.clients.insert(client, Client { device, slots, wishes: Vec::new(), budget });
         self.recompute();
     }
 
@@ -192,6 +213,41 @@ impl Router {
             if routed.track.layers > 1 {
                 self.recompute();
             }
+        }
+    }
+
+    /// What layers took in the last second, bits; the table is made anew for devices whose paths do not carry all.
+    pub fn set_rates(&mut self, rates: impl IntoIterator<Item = (TrackId, Layer, u64)>) {
+        for (track, layer, now) in rates {
+            let routed = self.tracks.get_mut(&track);
+            let place = usize::from(layer.number());
+            if let Some(rate) = routed.and_then(|routed| routed.rates.get_mut(place)) {
+                // Pictures that rest take little, and much again a moment later.
+                *rate = now.max(*rate - *rate / 4);
+            }
+        }
+        if self.clients.values().any(|client| client.budget.limit().is_some()) {
+            self.recompute();
+        }
+    }
+
+    /// What was seen of the path to a device in the last second; whether that changed the table (spec: MED-19).
+    pub fn report(&mut self, now: Time, client: ClientId, report: PathReport) -> bool {
+        let Some(known) = self.clients.get(&client) else { return false };
+        let need = choice::need(&self.tracks, &self.voices, known);
+        let changed =
+            self.clients.get_mut(&client).is_some_and(|known| known.budget.report(now, report, need));
+        if changed {
+            self.recompute();
+        }
+        changed
+    }
+
+    /// A slot carries the layer that it was to change to.
+    pub fn arrived(&mut self, client: ClientId, slot: usize) {
+        let place = self.clients.get_mut(&client).and_then(|client| client.slots.get_mut(slot));
+        if place.is_some_and(|place| place.leaving.take().is_some()) {
+            self.retarget();
         }
     }
 
@@ -240,20 +296,16 @@ impl Router {
     pub fn needed_of(&self, link: LinkId) -> BTreeSet<(TrackId, Layer)> {
         let slots = self.clients.values().flat_map(|client| &client.slots);
         slots
-            .filter_map(|(_, filling)| *filling)
-            .filter(|filling| {
-                self.tracks.get(&filling.track).is_some_and(|routed| routed.origin == Origin::Link(link))
+            .flat_map(Place::carried)
+            .filter(|(track, _)| {
+                self.tracks.get(track).is_some_and(|routed| routed.origin == Origin::Link(link))
             })
-            .map(|filling| (filling.track, filling.layer))
             .collect()
     }
 
     /// What a device's slots carry.
     pub fn slots(&self, client: ClientId) -> impl Iterator<Item = Option<Filling>> {
-        self.clients
-            .get(&client)
-            .into_iter()
-            .flat_map(|client| client.slots.iter().map(|(_, filling)| *filling))
+        self.clients.get(&client).into_iter().flat_map(|client| client.slots.iter().map(|slot| slot.filling))
     }
 
     /// The next slot that changed.
@@ -268,9 +320,9 @@ impl Router {
             let Some(client) = self.clients.get(&id) else { continue };
             let fillings = choice::fill(&self.tracks, &self.voices, client);
             let Some(client) = self.clients.get_mut(&id) else { continue };
-            for (slot, ((_, old), new)) in client.slots.iter_mut().zip(fillings).enumerate() {
-                if *old != new {
-                    *old = new;
+            for (slot, (place, new)) in client.slots.iter_mut().zip(fillings).enumerate() {
+                if place.filling != new {
+                    place.fill(new);
                     self.changes.push_back(Change { client: id, slot, filling: new });
                 }
             }
@@ -284,11 +336,11 @@ impl Router {
             routed.targets.iter_mut().for_each(Vec::clear);
         }
         for (id, client) in &self.clients {
-            for (slot, (_, filling)) in client.slots.iter().enumerate() {
-                if let Some(Filling { track, layer }) = *filling
-                    && let Some(targets) = targets_mut(&mut self.tracks, track, layer)
-                {
-                    targets.push(Target::Slot(*id, slot));
+            for (slot, place) in client.slots.iter().enumerate() {
+                for (track, layer) in place.carried() {
+                    if let Some(targets) = targets_mut(&mut self.tracks, track, layer) {
+                        targets.push(Target::Slot(*id, slot));
+                    }
                 }
             }
         }
@@ -315,6 +367,24 @@ fn targets_mut(
 impl Client {
     /// Whether a slot carries this track already.
     fn carries(&self, track: TrackId) -> bool {
-        self.slots.iter().any(|(_, filling)| filling.is_some_and(|filling| filling.track == track))
+        self.slots.iter().any(|slot| slot.filling.is_some_and(|filling| filling.track == track))
+    }
+}
+
+impl Place {
+    /// Carries something else from now on; another layer of the same picture only once it can be shown.
+    fn fill(&mut self, new: Option<Filling>) {
+        let old = self.filling.filter(|old| new.is_some_and(|new| new.track == old.track));
+        let shown = old.and_then(|old| self.leaving.or(old.layer));
+        let wanted = new.and_then(|new| new.layer);
+        self.leaving = shown.filter(|shown| wanted.is_some_and(|wanted| wanted != *shown));
+        self.filling = new;
+    }
+
+    /// The layers that go into it.
+    fn carried(&self) -> impl Iterator<Item = (TrackId, Layer)> + use<> {
+        let Self { filling, leaving, .. } = *self;
+        let layers = [filling.and_then(|filling| filling.layer), leaving].into_iter().flatten();
+        filling.into_iter().flat_map(move |filling| layers.clone().map(move |layer| (filling.track, layer)))
     }
 }

@@ -1,11 +1,12 @@
 //! What the table does as people, links and wishes come and go.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)] // Tests may panic.
 
-use super::{ClientId, Filling, LinkId, Origin, Router, Target, TrackId, Wish};
+use super::{ClientId, Filling, LinkId, Origin, PathReport, Router, Target, TrackId, Wish};
 use crate::{
     identity::address::DeviceUri,
     ids::TrackNumber,
     media::track::{Codec, Kind, Layer, Medium, Track},
+    time::Time,
 };
 
 const SLOTS: [Medium; 3] = [Medium::Audio, Medium::Video, Medium::Video];
@@ -44,8 +45,8 @@ fn med_14_without_wishes_every_slot_carries_somebody_else() {
     let bob_voice = find(&router, Origin::Client(ClientId(1)), "north.example", "bob", 1);
     let bob_camera = find(&router, Origin::Client(ClientId(1)), "north.example", "bob", 2);
     let slots: Vec<_> = router.slots(ClientId(0)).collect();
-    assert_eq!(slots[0], Some(Filling { track: bob_voice, layer: layer(0) }));
-    assert_eq!(slots[1], Some(Filling { track: bob_camera, layer: layer(2) }));
+    assert_eq!(slots[0], Some(Filling { track: bob_voice, layer: Some(layer(0)) }));
+    assert_eq!(slots[1], Some(Filling { track: bob_camera, layer: Some(layer(2)) }));
     assert_eq!(slots[2], None);
     assert_eq!(router.targets(bob_camera, layer(2)), [Target::Slot(ClientId(0), 1)]);
     assert!(router.targets(bob_camera, layer(0)).is_empty());
@@ -71,7 +72,7 @@ fn med_14_slots_do_not_move_while_their_track_is_wanted() {
     router.wish(ClientId(0), wishes);
     assert_eq!(carried(&router)[1..], [Some(bob_camera), Some(screen)]);
     let change = router.poll().unwrap();
-    assert_eq!(change.filling, Some(Filling { track: bob_camera, layer: layer(0) }), "a smaller layer");
+    assert_eq!(change.filling, Some(Filling { track: bob_camera, layer: Some(layer(0)) }), "a smaller layer");
     assert_eq!(router.poll(), None);
     assert!(carried(&router)[0].is_some(), "no wish for sound: the server chooses");
 }
@@ -94,11 +95,11 @@ fn med_15_only_layers_that_are_alive_are_chosen() {
     let mut router = room();
     let camera = find(&router, Origin::Client(ClientId(1)), "north.example", "bob", 2);
     router.set_alive(camera, layer(0), true);
-    assert_eq!(router.slots(ClientId(0)).nth(1).unwrap().unwrap().layer, layer(0));
+    assert_eq!(router.slots(ClientId(0)).nth(1).unwrap().unwrap().layer, Some(layer(0)));
     router.set_alive(camera, layer(1), true);
-    assert_eq!(router.slots(ClientId(0)).nth(1).unwrap().unwrap().layer, layer(1));
+    assert_eq!(router.slots(ClientId(0)).nth(1).unwrap().unwrap().layer, Some(layer(1)));
     router.set_alive(camera, layer(1), false);
-    assert_eq!(router.slots(ClientId(0)).nth(1).unwrap().unwrap().layer, layer(0));
+    assert_eq!(router.slots(ClientId(0)).nth(1).unwrap().unwrap().layer, Some(layer(0)));
 }
 
 #[test]
@@ -138,4 +139,104 @@ fn nobody_can_publish_in_anothers_place() {
     assert!(router.find(Origin::Link(LinkId(7)), &bob, TrackNumber(2)).is_none());
     router.publish(Origin::Link(LinkId(7)), &bob, &[]);
     assert!(router.find(Origin::Client(ClientId(1)), &bob, TrackNumber(2)).is_some());
+}
+
+/// What Alice's two video slots carry of Bob and Carol, whose cameras have three layers of 100, 400 and 1,200 kbit/s.
+fn two_cameras() -> (Router, TrackId, TrackId) {
+    let mut router = room();
+    let carol = device("south.example", "carol");
+    router.publish(Origin::Link(LinkId(7)), &carol, &[track(8, Kind::Video, 3)]);
+    let bob = find(&router, Origin::Client(ClientId(1)), "north.example", "bob", 2);
+    let carol = find(&router, Origin::Link(LinkId(7)), "south.example", "carol", 8);
+    let all = [(0, 100_000), (1, 400_000), (2, 1_200_000)];
+    let rates = [bob, carol].into_iter().flat_map(|id| all.map(|(n, rate)| (id, layer(n), rate)));
+    router.set_rates(rates.collect::<Vec<_>>());
+    let voice = find(&router, Origin::Client(ClientId(1)), "north.example", "bob", 1);
+    router.set_rates([(voice, layer(0), 50_000)]);
+    (router, bob, carol)
+}
+
+/// A second in which so much was sent, and so much of a thousand packets lost.
+fn report(router: &mut Router, second: u64, sent: u64, lost: u64) {
+    let report = PathReport { sent, lost, round_trip: None };
+    router.report(Time::from_ms(second * 1_000), ClientId(0), report);
+}
+
+fn layers(router: &Router) -> Vec<Option<u8>> {
+    let slots = router.slots(ClientId(0)).skip(1);
+    slots.map(|filling| filling?.layer.map(Layer::number)).collect()
+}
+
+#[test]
+fn med_19_a_narrow_path_gets_smaller_layers_and_the_most_wanted_first() {
+    let (mut router, bob, carol) = two_cameras();
+    assert_eq!(layers(&router), [Some(2), Some(2)]);
+    // 2,450 kbit/s are sent, half arrives: 1,041 of which sound takes 50.
+    report(&mut router, 1, 2_450_000, 500);
+    assert_eq!(layers(&router), [Some(1), Some(1)]);
+    let wish = |device: DeviceUri, track, height| Wish { device, track: TrackNumber(track), height };
+    let (bobs, carols) = (device("north.example", "bob"), device("south.example", "carol"));
+    router.wish(ClientId(0), vec![wish(carols.clone(), 8, 720), wish(bobs.clone(), 2, 90)]);
+    assert_eq!(layers(&router), [Some(0), Some(1)], "the largest layer takes more than is left");
+    // 637 kbit/s: room for one middle layer beside the sound and the other's smallest.
+    report(&mut router, 3, 1_000_000, 250);
+    for (first, second, expected) in
+        [((&carols, 8), (&bobs, 2), [Some(0), Some(1)]), ((&bobs, 2), (&carols, 8), [Some(1), Some(0)])]
+    {
+        let wishes = [first, second].map(|(who, track)| wish(who.clone(), track, 720));
+        router.wish(ClientId(0), wishes.to_vec());
+        assert_eq!(layers(&router), expected);
+    }
+    report(&mut router, 6, 600_000, 400);
+    assert_eq!(layers(&router), [Some(0), Some(0)]);
+    assert!(router.targets(carol, layer(2)).contains(&Target::Slot(ClientId(1), 2)), "others get all");
+    // The smallest budget carries one small picture: the other is paused, sound is not.
+    report(&mut router, 20, 250_000, 700);
+    assert_eq!(layers(&router), [Some(0), None]);
+    assert_eq!(router.targets(bob, layer(0)), [Target::Slot(ClientId(0), 1)]);
+    assert!(router.targets(carol, layer(0)).is_empty(), "what is paused is not sent");
+    assert!(router.slots(ClientId(0)).next().unwrap().unwrap().layer.is_some());
+    for second in 21..200 {
+        report(&mut router, second, 150_000, 0);
+    }
+    assert_eq!(layers(&router), [Some(2), Some(2)], "a path that recovers carries all again");
+}
+
+#[test]
+fn med_19_a_larger_layer_needs_room_to_spare() {
+    let (mut router, _, carol) = two_cameras();
+    router.publish(Origin::Client(ClientId(1)), &device("north.example", "bob"), &[]);
+    report(&mut router, 1, 1_000_000, 500);
+    assert_eq!(layers(&router)[1], Some(1), "425 kbit/s");
+    let rate = |router: &mut Router, rate| {
+        for _ in 0..20 {
+            router.set_rates([(carol, layer(1), rate)]);
+        }
+    };
+    rate(&mut router, 430_000);
+    assert_eq!(layers(&router)[1], Some(0));
+    rate(&mut router, 420_000);
+    assert_eq!(layers(&router)[1], Some(0), "it fits, but not with a margin");
+    rate(&mut router, 300_000);
+    assert_eq!(layers(&router)[1], Some(1));
+    rate(&mut router, 420_000);
+    assert_eq!(layers(&router)[1], Some(1), "what is sent may stay while it fits");
+}
+
+#[test]
+fn med_16_the_old_layer_goes_on_until_the_new_one_has_come() {
+    let (mut router, bob, _) = two_cameras();
+    let to_alice = |router: &Router, n| router.targets(bob, layer(n)).contains(&Target::Slot(ClientId(0), 1));
+    let wish = |height| vec![Wish { device: device("north.example", "bob"), track: TrackNumber(2), height }];
+    router.wish(ClientId(0), wish(90));
+    assert!(to_alice(&router, 0) && to_alice(&router, 2));
+    // Another change meanwhile: the one that is shown goes on, not the one that never came.
+    router.wish(ClientId(0), wish(300));
+    assert!(!to_alice(&router, 0) && to_alice(&router, 1) && to_alice(&router, 2));
+    router.arrived(ClientId(0), 1);
+    assert!(to_alice(&router, 1) && !to_alice(&router, 2));
+    // Back before anything came.
+    router.wish(ClientId(0), wish(90));
+    router.wish(ClientId(0), wish(300));
+    assert!(to_alice(&router, 1) && !to_alice(&router, 0));
 }
