@@ -35,3 +35,21 @@ test('who has gone is named by the address, without tricks', () => {
   conversation.said({ ...said('1', 'a'), address: 'b\u202eob@south.example' }, undefined, false);
   assert.equal(conversation.messages[0]?.name, 'b\ufffdob@south.example');
 });
+
+const typed = (line: number, text: string, done = false) => ({ type: 'typing' as const, device: 'd', address: 'bob@south.example', line, text, done, time_ms: 5 });
+
+test('a line that is being written follows its author and stands once it is done', () => {
+  const conversation = new Conversation();
+  for (const text of ['H', 'He', 'Hey']) assert.equal(conversation.typed(typed(1, text), undefined, false), undefined);
+  assert.deepEqual(conversation.lines.map(({ text }) => text), ['Hey']);
+  assert.equal(conversation.messages.length, 0);
+  assert.equal(conversation.typed(typed(1, 'Hey!', true), undefined, false)?.text, 'Hey!');
+  assert.equal(conversation.lines.length, 0);
+  assert.equal(conversation.typed(typed(1, 'Hey!', true), undefined, false), undefined, 'once only');
+  conversation.typed(typed(2, 'W'), undefined, false);
+  conversation.typed(typed(2, ''), undefined, false);
+  assert.equal(conversation.lines.length, 0, 'taken back');
+  conversation.typed(typed(3, 'x'), undefined, false);
+  conversation.members(new Set());
+  assert.equal(conversation.lines.length, 0, 'gone with its author');
+});

@@ -42,6 +42,8 @@ export class Call {
 
   readonly address: string;
   private readonly numbers: Record<TrackKind, number>;
+  /** Lines that are told as they are typed have numbers; a page that was loaded anew must not begin at one again. */
+  private line = Math.floor(Date.now() / 1_000);
   private readonly unlisten: () => void;
 
   constructor(
@@ -91,6 +93,13 @@ export class Call {
 
   async chat(text: string): Promise<void> {
     await this.driver.command({ type: 'chat', meeting: this.address, text });
+  }
+
+  /** The own line as it is now, letter by letter; done: it stands. */
+  async type(text: string, done: boolean): Promise<void> {
+    const line = this.line;
+    if (done) this.line += 1;
+    await this.driver.command({ type: 'type', meeting: this.address, line, text, done });
   }
 
   async admit(device: DeviceUri, admitted: boolean): Promise<void> {
@@ -174,9 +183,11 @@ export class Call {
       case 'waiting_ended':
         this.outside = this.outside.filter((one) => one.device !== event.device);
         break;
-      case 'chat': {
+      case 'chat':
+      case 'typing': {
         const author = this.members.find((member) => member.device === event.device);
-        const unread = this.conversation.said(event, author, author?.self ?? event.device === this.driver.device());
+        const own = author?.self ?? event.device === this.driver.device();
+        const unread = event.type === 'chat' ? this.conversation.said(event, author, own) : this.conversation.typed(event, author, own);
         if (unread !== undefined) this.notices.add('says', { name: unread.name, text: shortened(unread.text) });
         break;
       }
@@ -234,6 +245,7 @@ export class Call {
     this.publishing = new Map([...this.publishing].filter(([device]) => now.has(device)));
     this.media.members(now);
     this.signals.members(now);
+    this.conversation.members(now);
   }
 
   /** Tells the others what is sent now. */

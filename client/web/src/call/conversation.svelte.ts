@@ -1,6 +1,6 @@
 // What is said in writing.
 
-import type { CallEvent, Member } from '../core/events';
+import type { CallEvent, DeviceUri, Member } from '../core/events';
 import { name } from './names';
 import { shownName } from './members';
 
@@ -13,7 +13,24 @@ export interface Message {
   own: boolean;
 }
 
+/** A line that somebody is writing. */
+export interface Line {
+  device: DeviceUri;
+  name: string;
+  text: string;
+}
+
+/** What is said at once or letter by letter. */
+interface Word {
+  id: string;
+  address: string;
+  text: string;
+  time: number;
+}
+
 export class Conversation {
+  /** What is being written now, by each who does. */
+  lines = $state.raw<Line[]>([]);
   messages = $state<Message[]>([]);
   unread = $state(0);
   private isShown = false;
@@ -27,12 +44,33 @@ export class Conversation {
 
   /** Gives the message if it is new and unread. */
   said(event: CallEvent & { type: 'chat' }, author: Member | undefined, own: boolean): Message | undefined {
-    if (this.messages.some((message) => message.id === event.id)) return undefined;
-    const named = author === undefined ? name(event.address) : shownName(author);
-    const message = { id: event.id, address: event.address, name: named, text: event.text, time: event.time_ms, own };
+    const { id, address, text } = event;
+    return this.add({ id, address, text, time: event.time_ms }, author, own);
+  }
+
+  /** A line as it is now; gives the message if it is done, new and unread. */
+  typed(event: CallEvent & { type: 'typing' }, author: Member | undefined, own: boolean): Message | undefined {
+    const { device, address, text } = event;
+    const others = this.lines.filter((line) => line.device !== device);
+    this.lines = event.done || text === '' || own ? others : [...others, { device, name: called(author, address), text }];
+    return event.done && text !== '' ? this.add({ id: `${device} ${event.line}`, address, text, time: event.time_ms }, author, own) : undefined;
+  }
+
+  /** Who is gone writes no more. */
+  members(present: ReadonlySet<DeviceUri>): void {
+    if (this.lines.some(({ device }) => !present.has(device))) this.lines = this.lines.filter(({ device }) => present.has(device));
+  }
+
+  private add(word: Word, author: Member | undefined, own: boolean): Message | undefined {
+    if (this.messages.some((message) => message.id === word.id)) return undefined;
+    const message = { ...word, name: called(author, word.address), own };
     this.messages.push(message);
     if (own || this.isShown) return undefined;
     this.unread += 1;
     return message;
   }
+}
+
+function called(author: Member | undefined, address: string): string {
+  return author === undefined ? name(address) : shownName(author);
 }

@@ -6,6 +6,8 @@ export interface Choices {
   speaker: string | undefined;
   cameraOn: boolean;
   microphoneOn: boolean;
+  /** Whether what is written is told letter by letter. */
+  typing: boolean;
   /** Whether single keys do something in the room. */
   shortcuts: boolean;
   width: number;
@@ -35,6 +37,7 @@ const DEFAULTS: Choices = {
   speaker: undefined,
   cameraOn: true,
   microphoneOn: true,
+  typing: false,
   shortcuts: true,
   width: 960,
   height: 540,

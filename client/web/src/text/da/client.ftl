@@ -237,3 +237,6 @@ organisations-are = Organisationer: { $organisations }.
 has-lobby = En vært lukker dig ind.
 is-locked = Mødet er låst: kun værterne kommer ind.
 is-over = Mødet er afsluttet for altid.
+being-written = Bliver skrevet nu
+writes = { $name } skriver
+letter-by-letter = Vis hvert bogstav, mens jeg skriver

@@ -237,3 +237,6 @@ organisations-are = Organisationen: { $organisations }.
 has-lobby = Jemand von der Leitung lässt Sie ein.
 is-locked = Die Besprechung ist gesperrt: nur die Leitung kommt hinein.
 is-over = Diese Besprechung wurde endgültig beendet.
+being-written = Wird gerade geschrieben
+writes = { $name } schreibt
+letter-by-letter = Jeden Buchstaben zeigen, während ich schreibe

@@ -239,3 +239,6 @@ organisations-are = Organisations: { $organisations }.
 has-lobby = A host will let you in.
 is-locked = The meeting is locked: only its hosts get in.
 is-over = This meeting was ended for good.
+being-written = Being written
+writes = { $name } is writing
+letter-by-letter = Show others each letter as I type

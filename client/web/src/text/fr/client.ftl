@@ -237,3 +237,6 @@ organisations-are = Organisations : { $organisations }.
 has-lobby = Un hôte vous fera entrer.
 is-locked = La réunion est verrouillée : seuls ses hôtes peuvent entrer.
 is-over = Cette réunion est terminée pour de bon.
+being-written = En cours de rédaction
+writes = { $name } écrit
+letter-by-letter = Montrer chaque lettre pendant que j’écris

@@ -220,3 +220,6 @@ organisations-are = 組織：{ $organisations }。
 has-lobby = ホストが入室を許可します。
 is-locked = 会議はロックされています。ホストだけが入室できます。
 is-over = この会議は終了しました。
+being-written = 入力中
+writes = { $name }さんが入力中
+letter-by-letter = 入力中の文字をそのまま見せる

@@ -237,3 +237,6 @@ organisations-are = Organisaties: { $organisations }.
 has-lobby = Een gastheer laat u binnen.
 is-locked = De vergadering is op slot: alleen de gastheren komen binnen.
 is-over = Deze vergadering is voorgoed beëindigd.
+being-written = Wordt nu geschreven
+writes = { $name } schrijft
+letter-by-letter = Elke letter tonen terwijl ik typ

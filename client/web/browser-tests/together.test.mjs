@@ -1,0 +1,87 @@
+// What people do beside talking: write letter by letter, raise hands, react, ask for silence, share the hosting, invite.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { Stage } from './stage.mjs';
+import { until } from './until.mjs';
+
+const stage = Stage.for({ north: ['alice'], south: ['bob', 'carol'] });
+let alice, bob, carol;
+
+test('an invitation is on the start page of whoever is invited, and leads in by their own server', async () => {
+  carol = await stage.signedIn(stage.south, 'carol');
+  alice = await stage.signedIn(stage.north, 'alice');
+  await stage.meeting('Harbour', [alice]);
+  await alice.open('People');
+  await alice.page.fill('input[name=invite]', carol.address);
+  await alice.page.click('.people form .primary');
+  await carol.page.waitForSelector('.invitation >> text=/invites you to .*Harbour/');
+  await carol.page.click('.invitation .primary');
+  await carol.join();
+  await carol.inRoom();
+  await alice.sees([alice.address, carol.address]);
+  await carol.leave();
+  await alice.sees([alice.address]);
+});
+
+test('a link for somebody leads to their own server', async () => {
+  bob = await stage.signedIn(stage.south, 'bob');
+  await alice.page.fill('input[name=invite]', bob.address);
+  await alice.page.click('.people form button[type=button]');
+  await alice.reads('Link copied');
+  const link = await alice.page.evaluate(() => navigator.clipboard.readText());
+  assert.ok(link.startsWith(`https://${stage.south.domain}/m/`) && link.includes('#'), link);
+  await bob.enter(link.slice(link.indexOf('/m/')));
+  await bob.inRoom();
+  await alice.sees([alice.address, bob.address]);
+});
+
+test('what is written is read letter by letter, before it is sent, both ways', async () => {
+  for (const [one, other] of [[alice, bob], [bob, alice]]) {
+    await one.open('Chat');
+    await one.page.check('input[name=live]');
+    await other.open('People');
+    await one.page.locator('#say').pressSequentially('In a hurr', { delay: 20 });
+    await other.page.waitForSelector('.live >> text=In a hurr');
+    assert.equal(await other.page.locator('[role=log]').count(), 0);
+    await one.page.locator('#say').pressSequentially('y');
+    await other.page.waitForSelector('.live >> text=In a hurry');
+    await one.page.click('button[aria-label=Send]');
+    await until('the line is no longer open', async () => (await other.page.locator('.live').count()) === 0);
+    await other.hears('In a hurry');
+  }
+});
+
+test('hands stand in their order, a host takes one down, and reactions are seen', async () => {
+  await bob.page.click('[data-control=hand]');
+  await alice.page.waitForSelector('[data-own=false] .hand >> text=1');
+  await alice.page.click('[data-control=hand]');
+  await bob.page.waitForSelector('[data-own=false] .hand >> text=2');
+  await alice.open('People');
+  await alice.page.click('[aria-label="Lower hand: bob"]');
+  await bob.page.waitForSelector('[data-own=false] .hand >> text=1');
+  await bob.page.waitForSelector('[data-control=hand][aria-label="Raise hand"]');
+  await bob.page.click('[data-control=smile]');
+  await bob.page.click('[role=menuitem][aria-label=Applause]');
+  await alice.page.waitForSelector('.reactions >> text=👏');
+});
+
+test('a host asks for silence, and nobody but oneself unmutes', async () => {
+  await alice.listens();
+  await alice.page.click('[aria-label="Mute: bob"]');
+  await bob.reads('muted you. Unmute when you want to speak.');
+  await bob.page.waitForSelector('[data-control=microphone][aria-label=Unmute]');
+  await alice.page.waitForSelector('[data-own=false] [aria-label=Muted]');
+  assert.equal(await bob.page.locator('[aria-label^="Mute: "]').count(), 0, 'who is no host has no such button');
+});
+
+test('a co-host can do what hosts do, until no longer', async () => {
+  await bob.open('People');
+  await alice.page.click('[aria-label="Make co-host: bob"]');
+  await bob.press('Lock the meeting');
+  await alice.reads('Locked');
+  await bob.press('Unlock the meeting');
+  await alice.page.click('[aria-label="No longer co-host: bob"]');
+  await until('bob hosts no more', async () => (await bob.page.locator('#hosting').count()) === 0);
+});
