@@ -127,8 +127,7 @@ async function journey({ browser, options, look, north, south }) {
   await look('room-reactions', page);
   // Whoever looks may have made the page narrow, where this menu is within another.
   if ((await page.locator('[role=menu]').count()) === 0) await control(page, 'smile').click();
-  await page.keyboard.press('ArrowRight');
-  await page.keyboard.press('Enter');
+  await page.locator('[role=menuitem]').nth(1).click();
   await bob.page.waitForSelector('figure .reactions');
   await control(page, 'microphone').click();
   await control(page, 'camera').click();

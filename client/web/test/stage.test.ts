@@ -85,6 +85,8 @@ test('what is on another page is not wished for', () => {
   assert.equal(stage.wishes[0]?.device, 'user9');
   stage.turn(5);
   assert.deepEqual(stage.wishes.map(({ device }) => device), ['user18', 'user19']);
+  stage.turn(-1);
+  assert.equal(stage.wishes[0]?.device, 'user9');
   stage.turn(-9);
   assert.equal(stage.arrangement.page, 0);
 });

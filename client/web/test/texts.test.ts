@@ -49,8 +49,12 @@ test('nothing in a file is lost because it is malformed, and no text stands ther
   }
 });
 
-test('every text that a component names is there', () => {
+test('every text that a component names by itself is there, and every text is named somewhere', () => {
   const code = Object.values(SOURCES).join('\n');
   const named = [...code.matchAll(/\bt\('([a-z][a-z0-9_-]*)'/gu)].map(([, id]) => id ?? '');
   assert.deepEqual(named.filter((id) => !ENGLISH.has(id)), []);
+  // A text may be named by its beginning alone, as in t(`over-${reason}`).
+  const begins = [...code.matchAll(/`([a-z]+(?:-[a-z]+)*-)\$\{/gu)].map(([, begin]) => begin ?? '');
+  const unused = [...ENGLISH.keys()].filter((id) => !id.startsWith('-') && !code.includes(`'${id}'`) && !begins.some((begin) => id.startsWith(begin)));
+  assert.deepEqual(unused, []);
 });

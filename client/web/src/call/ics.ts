@@ -27,7 +27,7 @@ export function calendarFile(planned: Planned, nowMs: number): string {
     `DTEND:${stamp(planned.startsMs + planned.lengthS * 1_000)}`,
     `SUMMARY:${text(planned.title)}`,
     `DESCRIPTION:${text(planned.link)}`,
-    `URL:${planned.link.replace(/[\r\n]/gu, '')}`,
+    `URL:${harmless(planned.link).replace(/\s/gu, '')}`,
     `ORGANIZER;CN=${parameter(planned.organiser)}:mailto:${planned.organiser.replace(/[^\w.@+:-]/gu, '')}`,
     'END:VEVENT',
     'END:VCALENDAR',

@@ -14,7 +14,6 @@ back = Tilbage
 cancel = Annuller
 
 sign-in-title = Log ind
-sign-in-to = på { $domain }
 user-name = Brugernavn
 password = Adgangskode
 sign-in = Log ind

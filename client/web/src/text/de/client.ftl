@@ -14,7 +14,6 @@ back = Zurück
 cancel = Abbrechen
 
 sign-in-title = Anmelden
-sign-in-to = bei { $domain }
 user-name = Benutzername
 password = Passwort
 sign-in = Anmelden

@@ -16,7 +16,6 @@ back = Back
 cancel = Cancel
 
 sign-in-title = Sign in
-sign-in-to = to { $domain }
 user-name = User name
 password = Password
 sign-in = Sign in

@@ -14,7 +14,6 @@ back = Retour
 cancel = Annuler
 
 sign-in-title = Connexion
-sign-in-to = à { $domain }
 user-name = Nom d’utilisateur
 password = Mot de passe
 sign-in = Se connecter

@@ -14,7 +14,6 @@ back = 戻る
 cancel = キャンセル
 
 sign-in-title = サインイン
-sign-in-to = { $domain }
 user-name = ユーザー名
 password = パスワード
 sign-in = サインイン

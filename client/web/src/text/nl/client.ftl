@@ -14,7 +14,6 @@ back = Terug
 cancel = Annuleren
 
 sign-in-title = Aanmelden
-sign-in-to = bij { $domain }
 user-name = Gebruikersnaam
 password = Wachtwoord
 sign-in = Aanmelden
