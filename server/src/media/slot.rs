@@ -145,8 +145,8 @@ mod tests {
         None => BASE,
     };
 
-    fn filling(track: u32, layer: Layer) -> Option<Filling> {
-        Some(Filling { track: TrackId(track), layer: Some(layer) })
+    fn filling(track: u32, layer: Layer) -> Filling {
+        Filling { track: TrackId(track), layer: Some(layer) }
     }
 
     /// Gives a packet of a layer to a slot.
@@ -164,7 +164,7 @@ mod tests {
     fn med_16_a_slot_is_one_stream_and_starts_with_a_key_frame() {
         let start = Instant::now();
         let mut slot = Slot::new("0".into(), Medium::Video);
-        slot.fill(filling(1, BASE));
+        slot.fill(Some(filling(1, BASE)));
         assert!(slot.waits_for_key_frame().is_some());
         let first = (1, BASE);
         assert_eq!(give(&mut slot, start, first, &packet(70_000, 5, DELTA)), None);
@@ -174,7 +174,7 @@ mod tests {
         assert_eq!(give(&mut slot, start, first, &packet(70_002, 90_005, DELTA)), Some((2, 90_005)));
         assert_eq!(give(&mut slot, start, first, &packet(70_000, 5, DELTA)), None, "before the beginning");
 
-        slot.fill(filling(2, BASE));
+        slot.fill(Some(filling(2, BASE)));
         let (second, later) = ((2, BASE), start + Duration::from_secs(1));
         assert_eq!(give(&mut slot, later, first, &packet(70_004, 96_005, KEY)), None, "another track's");
         assert_eq!(give(&mut slot, later, second, &packet(9, 7, DELTA)), None);
@@ -186,10 +186,10 @@ mod tests {
     fn med_16_another_layer_takes_over_with_its_key_frame() {
         let now = Instant::now();
         let mut slot = Slot::new("0".into(), Medium::Video);
-        slot.fill(filling(1, BASE));
+        slot.fill(Some(filling(1, BASE)));
         let (base, upper) = ((1, BASE), (1, UPPER));
         assert_eq!(give(&mut slot, now, base, &packet(5, 0, KEY)), Some((1, 0)));
-        slot.fill(filling(1, UPPER));
+        slot.fill(Some(filling(1, UPPER)));
         assert_eq!(slot.waits_for_key_frame(), Some((TrackId(1), UPPER)));
         assert_eq!(give(&mut slot, now, upper, &packet(900, 70, DELTA)), None);
         assert_eq!(give(&mut slot, now, base, &packet(6, 3_000, DELTA)), Some((2, 3_000)), "goes on");
@@ -200,14 +200,14 @@ mod tests {
         slot.fill(Some(Filling { track: TrackId(1), layer: None }));
         assert!(slot.waits_for_key_frame().is_none());
         assert_eq!(give(&mut slot, now, upper, &packet(902, 6_070, KEY)), None);
-        slot.fill(filling(1, UPPER));
+        slot.fill(Some(filling(1, UPPER)));
         assert_eq!(give(&mut slot, now, upper, &packet(903, 9_070, DELTA)), None);
     }
 
     #[test]
     fn sound_starts_with_any_packet() {
         let mut slot = Slot::new("0".into(), Medium::Audio);
-        slot.fill(filling(1, BASE));
+        slot.fill(Some(filling(1, BASE)));
         let rewritten = slot.rewrite(Instant::now(), (TrackId(1), BASE, Codec::Opus), &packet(3, 9, &[1]));
         assert_eq!(rewritten, Some(Rewritten { sequence: 1, timestamp: 9, began: true }));
     }
