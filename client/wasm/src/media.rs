@@ -88,7 +88,12 @@ pub fn media_signal(message: &[u8]) -> Result<String, JsValue> {
 
 /// Says what is sent now, and what is wanted.
 #[wasm_bindgen]
-pub fn media_update_request(connection: &[u8], tracks: &str, wishes: &str) -> Result<Vec<u8>, JsValue> {
+pub fn media_update_request(
+    connection: &[u8],
+    tracks: &str,
+    wishes: &str,
+    sound_only: bool,
+) -> Result<Vec<u8>, JsValue> {
     let wishes: Vec<Wish> = serde_json::from_str(wishes).map_err(|error| sentence(&error))?;
     let wishes = wishes.into_iter().map(|wish| wire::Wish {
         device: wish.device,
@@ -99,6 +104,7 @@ pub fn media_update_request(connection: &[u8], tracks: &str, wishes: &str) -> Re
         connection_id: connection.to_vec().into(),
         tracks: published(tracks)?,
         wishes: wishes.collect(),
+        sound_only,
     };
     Ok(request.encode_to_vec())
 }

@@ -85,3 +85,22 @@ test('a co-host can do what hosts do, until no longer', async () => {
   await alice.page.click('[aria-label="No longer co-host: bob"]');
   await until('bob hosts no more', async () => (await bob.page.locator('#hosting').count()) === 0);
 });
+
+test('who wants sound alone gets no pictures and sends none, and hears on', async () => {
+  const choose = async (name) => {
+    await alice.page.click('[data-control=more]');
+    await alice.page.getByRole('menuitem', { name }).click();
+  };
+  await bob.page.click('[data-control=microphone]');
+  await alice.watches(bob);
+  await choose('Sound only');
+  await until('no picture comes', async () => {
+    const { framesDecoded } = await alice.received();
+    await new Promise((resolve) => setTimeout(resolve, 500)); // Ten pictures a second came.
+    return (await alice.received()).framesDecoded === framesDecoded;
+  });
+  await alice.listens();
+  await until('bob sees no picture of alice', async () => (await bob.page.locator('figure[data-own=false] video').count()) === 0);
+  await choose('With pictures again');
+  await alice.watches(bob);
+});

@@ -132,6 +132,8 @@ pub struct UpdateRequest {
     pub tracks: Vec<PublishedTrack>,
     /// What it wants to receive, most wanted first.
     pub wishes: Vec<Wish>,
+    /// It wants no pictures at all.
+    pub sound_only: bool,
 }
 
 /// An answered offer.

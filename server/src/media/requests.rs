@@ -59,7 +59,7 @@ impl Worker {
 
     /// Takes note of what a device sends and wants.
     pub(super) fn update(&mut self, request: UpdateRequest) -> Result<(), Error> {
-        let UpdateRequest { connection, device, tracks, wishes } = request;
+        let UpdateRequest { connection, device, tracks, wishes, sound_only } = request;
         if wishes.len() > limits::WISHES {
             return Err(Error::TooLarge);
         }
@@ -71,7 +71,7 @@ impl Worker {
                 client.publish(published)?;
                 session.republish(work, id);
             }
-            session.router.wish(id, wishes.iter().filter_map(wish).collect());
+            session.router.wish(id, wishes.iter().filter_map(wish).collect(), sound_only);
             session.settle(work);
             Ok(())
         };

@@ -10,7 +10,7 @@ import { layersOf } from '../media/layers';
 import { CallMedia } from './call_media.svelte';
 import { Conversation } from './conversation.svelte';
 import { shownName } from './members';
-import { name, shortened } from './names';
+import { name, organisation, shortened } from './names';
 import { Notices } from './notices.svelte';
 import { OwnMedia } from './own_media.svelte';
 import { Signals } from './signals.svelte';
@@ -217,6 +217,8 @@ export class Call {
         this.end(event.reason, event.message);
         break;
       case 'refused_attempt':
+        this.notices.add('refused-at-door', { domain: organisation(name(event.domain)), times: String(event.times) });
+        break;
       case 'voided':
         break;
     }

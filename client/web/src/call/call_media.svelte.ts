@@ -49,6 +49,7 @@ export class CallMedia {
   private ended = false;
   private slots: Slot[] = [];
   private wishes: Wish[] = [];
+  private soundOnly = false;
   private present: ReadonlySet<DeviceUri> = new Set();
   private readonly proofs = new Map<string, Proof>();
   private readonly streams = new Map<string, MediaStream>();
@@ -93,10 +94,11 @@ export class CallMedia {
     await this.connection?.send(kind, this.own().sent(kind) ?? null).catch(() => undefined);
   }
 
-  async wish(wishes: Wish[]): Promise<void> {
-    if (JSON.stringify(wishes) === JSON.stringify(this.wishes)) return;
+  async wish(wishes: Wish[], soundOnly: boolean): Promise<void> {
+    if (soundOnly === this.soundOnly && JSON.stringify(wishes) === JSON.stringify(this.wishes)) return;
     this.wishes = wishes;
-    await this.connection?.wish(wishes).catch(() => undefined);
+    this.soundOnly = soundOnly;
+    await this.connection?.wish(wishes, soundOnly).catch(() => undefined);
   }
 
   qualityOf(device: DeviceUri, kind: TrackKind): Quality | undefined {
@@ -151,7 +153,7 @@ export class CallMedia {
       this.reached = true;
       this.isLost = false;
       for (const kind of KINDS) await this.send(kind);
-      if (this.wishes.length > 0) await connection.wish(this.wishes).catch(() => undefined);
+      if (this.wishes.length > 0 || this.soundOnly) await connection.wish(this.wishes, this.soundOnly).catch(() => undefined);
       this.show();
     } catch {
       this.isLost = true;

@@ -17,6 +17,8 @@ export class Stage {
   view = $state<'grid' | 'speaker'>('grid');
   pinned = $state<string | undefined>(undefined);
   selfShown = $state(true);
+  /** For narrow paths and tired eyes: nobody's pictures come, and none of one's own go. */
+  soundOnly = $state(false);
   size = $state.raw<Size>({ width: 800, height: 600 });
   private wantedPage = $state(0);
 
@@ -52,6 +54,7 @@ export class Stage {
 
   /** Pictures that are on the stage, with the height at which they are shown; large ones first. */
   readonly wishes = $derived.by((): Wish[] => {
+    if (this.soundOnly) return [];
     const { large, small, largeHeight, smallHeight } = this.arrangement;
     const shown = [...(large === undefined ? [] : [large]), ...small];
     const dots = globalThis.devicePixelRatio || 1;
@@ -76,6 +79,11 @@ export class Stage {
   toggleView(): void {
     this.view = this.view === 'grid' ? 'speaker' : 'grid';
     this.wantedPage = 0;
+  }
+
+  async toggleSoundOnly(): Promise<void> {
+    this.soundOnly = !this.soundOnly;
+    if (this.soundOnly && this.call.own.cameraOn) await this.call.own.toggleCamera();
   }
 
   turn(pages: number): void {

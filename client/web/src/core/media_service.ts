@@ -52,8 +52,9 @@ export class MediaCalls {
     }
   }
 
-  async update(tracks: Published[], wishes: Wish[]): Promise<void> {
-    await this.api.call(UPDATE, mediaService.updateRequest(this.connection, JSON.stringify(tracks), JSON.stringify(wishes)));
+  async update(tracks: Published[], wishes: Wish[], soundOnly: boolean): Promise<void> {
+    const body = mediaService.updateRequest(this.connection, JSON.stringify(tracks), JSON.stringify(wishes), soundOnly);
+    await this.api.call(UPDATE, body);
   }
 
   async close(): Promise<void> {

@@ -46,6 +46,7 @@ export class Connection {
   /** What is sent, in how many layers. A microphone stays among it, so that it is heard at once. */
   private readonly sent = new Map<TrackKind, number>([['audio', 1]]);
   private wishes: Wish[] = [];
+  private soundOnly = false;
   private readonly meter = new Meter();
   private silence: ReturnType<typeof setTimeout> | undefined;
 
@@ -97,14 +98,15 @@ export class Connection {
     const before = this.sent.get(kind);
     if (track !== null) this.sent.set(kind, layersOf(kind, track));
     else if (kind !== 'audio') this.sent.delete(kind);
-    const told = this.sent.get(kind) === before ? undefined : this.calls?.update(this.published(), this.wishes);
+    const told = this.sent.get(kind) === before ? undefined : this.calls?.update(this.published(), this.wishes, this.soundOnly);
     await Promise.all([sender.replaceTrack(track), told]);
   }
 
   /** Says what is wanted, most wanted first. */
-  async wish(wishes: Wish[]): Promise<void> {
+  async wish(wishes: Wish[], soundOnly: boolean): Promise<void> {
     this.wishes = wishes;
-    await this.calls?.update(this.published(), wishes);
+    this.soundOnly = soundOnly;
+    await this.calls?.update(this.published(), wishes, soundOnly);
   }
 
   /** The receiving place's name of an m-section. */

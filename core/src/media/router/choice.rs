@@ -116,6 +116,9 @@ fn wanted(
             .filter(|(_, routed)| *routed.device != client.device && routed.track.kind.medium() == medium)
     };
     let mut wanted = Vec::new();
+    if client.sound_only && medium == Medium::Video {
+        return wanted;
+    }
     for wish in &client.wishes {
         let found =
             others().find(|(_, routed)| *routed.device == wish.device && routed.track.number == wish.track);

@@ -107,6 +107,7 @@ struct Client {
     device: DeviceUri,
     slots: Vec<Place>,
     wishes: Vec<Wish>,
+    sound_only: bool,
     budget: Budget,
 }
 
@@ -170,13 +171,14 @@ impl Router {
         let slots = slots.iter().map(|medium| Place { medium: *medium, filling: None, leaving: None });
         let slots = slots.collect();
         let budget = Budget::default();
-        self.clients.insert(client, Client { device, slots, wishes: Vec::new(), budget });
+        self.clients.insert(client, Client { device, slots, wishes: Vec::new(), sound_only: false, budget });
         self.recompute();
     }
 
-    /// What a device wants; nothing for a medium means that the server chooses (spec: MED-14).
-    pub fn wish(&mut self, client: ClientId, wishes: Vec<Wish>) {
+    /// What a device wants; nothing for a medium means that the server chooses, but no pictures where it wants sound alone (spec: MED-14).
+    pub fn wish(&mut self, client: ClientId, wishes: Vec<Wish>, sound_only: bool) {
         if let Some(client) = self.clients.get_mut(&client) {
+            client.sound_only = sound_only;
             client.wishes = wishes;
             self.recompute();
         }

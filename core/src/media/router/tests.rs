@@ -69,7 +69,7 @@ fn med_14_slots_do_not_move_while_their_track_is_wanted() {
 
     let wish = |device: DeviceUri, track, height| Wish { device, track: TrackNumber(track), height };
     let wishes = vec![wish(carol.clone(), 9, 1080), wish(device("north.example", "bob"), 2, 150)];
-    router.wish(ClientId(0), wishes);
+    router.wish(ClientId(0), wishes, false);
     assert_eq!(carried(&router)[1..], [Some(bob_camera), Some(screen)]);
     let change = router.poll().unwrap();
     assert_eq!(change.filling, Some(Filling { track: bob_camera, layer: Some(layer(0)) }), "a smaller layer");
@@ -88,6 +88,16 @@ fn med_14_the_sound_of_a_screen_comes_before_voices() {
     assert_eq!(router.slots(ClientId(0)).next().unwrap().unwrap().track, sound);
     router.heard(bob_voice);
     assert_eq!(router.slots(ClientId(0)).next().unwrap().unwrap().track, sound);
+}
+
+#[test]
+fn med_14_who_wants_sound_alone_gets_no_pictures() {
+    let mut router = room();
+    router.wish(ClientId(0), Vec::new(), true);
+    let carried: Vec<_> = router.slots(ClientId(0)).map(|filling| filling.is_some()).collect();
+    assert_eq!(carried, [true, false, false]);
+    router.wish(ClientId(0), Vec::new(), false);
+    assert!(router.slots(ClientId(0)).nth(1).unwrap().is_some());
 }
 
 #[test]
@@ -176,7 +186,7 @@ fn med_19_a_narrow_path_gets_smaller_layers_and_the_most_wanted_first() {
     assert_eq!(layers(&router), [Some(1), Some(1)]);
     let wish = |device: DeviceUri, track, height| Wish { device, track: TrackNumber(track), height };
     let (bobs, carols) = (device("north.example", "bob"), device("south.example", "carol"));
-    router.wish(ClientId(0), vec![wish(carols.clone(), 8, 720), wish(bobs.clone(), 2, 90)]);
+    router.wish(ClientId(0), vec![wish(carols.clone(), 8, 720), wish(bobs.clone(), 2, 90)], false);
     assert_eq!(layers(&router), [Some(0), Some(1)], "the largest layer takes more than is left");
     // 637 kbit/s: room for one middle layer beside the sound and the other's smallest.
     report(&mut router, 3, 1_000_000, 250);
@@ -184,7 +194,7 @@ fn med_19_a_narrow_path_gets_smaller_layers_and_the_most_wanted_first() {
         [((&carols, 8), (&bobs, 2), [Some(0), Some(1)]), ((&bobs, 2), (&carols, 8), [Some(1), Some(0)])]
     {
         let wishes = [first, second].map(|(who, track)| wish(who.clone(), track, 720));
-        router.wish(ClientId(0), wishes.to_vec());
+        router.wish(ClientId(0), wishes.to_vec(), false);
         assert_eq!(layers(&router), expected);
     }
     report(&mut router, 6, 600_000, 400);
@@ -228,15 +238,15 @@ fn med_16_the_old_layer_goes_on_until_the_new_one_has_come() {
     let (mut router, bob, _) = two_cameras();
     let to_alice = |router: &Router, n| router.targets(bob, layer(n)).contains(&Target::Slot(ClientId(0), 1));
     let wish = |height| vec![Wish { device: device("north.example", "bob"), track: TrackNumber(2), height }];
-    router.wish(ClientId(0), wish(90));
+    router.wish(ClientId(0), wish(90), false);
     assert!(to_alice(&router, 0) && to_alice(&router, 2));
     // Another change meanwhile: the one that is shown goes on, not the one that never came.
-    router.wish(ClientId(0), wish(300));
+    router.wish(ClientId(0), wish(300), false);
     assert!(!to_alice(&router, 0) && to_alice(&router, 1) && to_alice(&router, 2));
     router.arrived(ClientId(0), 1);
     assert!(to_alice(&router, 1) && !to_alice(&router, 2));
     // Back before anything came.
-    router.wish(ClientId(0), wish(90));
-    router.wish(ClientId(0), wish(300));
+    router.wish(ClientId(0), wish(90), false);
+    router.wish(ClientId(0), wish(300), false);
     assert!(to_alice(&router, 1) && !to_alice(&router, 0));
 }

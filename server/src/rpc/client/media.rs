@@ -69,9 +69,9 @@ impl MediaService for Calls {
 
     async fn update(&self, request: Request<UpdateRequest>) -> Result<Response<UpdateResponse>, Status> {
         let device = caller(&request)?.device;
-        let UpdateRequest { connection_id, tracks, wishes } = request.into_inner();
+        let UpdateRequest { connection_id, tracks, wishes, sound_only } = request.into_inner();
         let connection = connection(&connection_id)?;
-        let update = media::UpdateRequest { connection, device, tracks, wishes };
+        let update = media::UpdateRequest { connection, device, tracks, wishes, sound_only };
         self.media.update(update).await.map_err(Refusal::from)?;
         Ok(Response::new(UpdateResponse {}))
     }

@@ -239,3 +239,6 @@ is-over = Mødet er afsluttet for altid.
 being-written = Bliver skrevet nu
 writes = { $name } skriver
 letter-by-letter = Vis hvert bogstav, mens jeg skriver
+sound-only = Kun lyd
+with-pictures = Med billede igen
+refused-at-door = En person fra { $domain } blev afvist ved døren (forsøg: { $times })

@@ -239,3 +239,6 @@ is-over = Diese Besprechung wurde endgültig beendet.
 being-written = Wird gerade geschrieben
 writes = { $name } schreibt
 letter-by-letter = Jeden Buchstaben zeigen, während ich schreibe
+sound-only = Nur Ton
+with-pictures = Wieder mit Bild
+refused-at-door = Jemand von { $domain } wurde an der Tür abgewiesen (Versuche: { $times })

@@ -241,3 +241,6 @@ is-over = This meeting was ended for good.
 being-written = Being written
 writes = { $name } is writing
 letter-by-letter = Show others each letter as I type
+sound-only = Sound only
+with-pictures = With pictures again
+refused-at-door = Somebody from { $domain } was turned away at the door (tries: { $times })

@@ -239,3 +239,6 @@ is-over = Cette réunion est terminée pour de bon.
 being-written = En cours de rédaction
 writes = { $name } écrit
 letter-by-letter = Montrer chaque lettre pendant que j’écris
+sound-only = Son seulement
+with-pictures = De nouveau avec image
+refused-at-door = Quelqu’un de { $domain } a été refusé à l’entrée (tentatives : { $times })

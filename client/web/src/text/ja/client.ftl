@@ -222,3 +222,6 @@ is-over = この会議は終了しました。
 being-written = 入力中
 writes = { $name }さんが入力中
 letter-by-letter = 入力中の文字をそのまま見せる
+sound-only = 音声のみ
+with-pictures = 映像も表示
+refused-at-door = { $domain }からの入室を拒否しました（{ $times }回）

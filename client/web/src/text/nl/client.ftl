@@ -239,3 +239,6 @@ is-over = Deze vergadering is voorgoed beëindigd.
 being-written = Wordt nu geschreven
 writes = { $name } schrijft
 letter-by-letter = Elke letter tonen terwijl ik typ
+sound-only = Alleen geluid
+with-pictures = Weer met beeld
+refused-at-door = Iemand van { $domain } is bij de deur geweigerd (pogingen: { $times })
