@@ -35,6 +35,10 @@ pub(crate) fn run(workspace: &Workspace) -> Result<Count> {
     let said = process::quiet(&mut workspace.build_programs())?;
     ensure!(said.ok, "the build failed:\n{}", said.text);
     let folder = workspace.root.join("client/web");
+    // What earlier runs left would only grow; the last run's logs and pictures of failures stay.
+    let state = workspace.folder(TESTS)?;
+    fs::remove_dir_all(&state)?;
+    fs::create_dir(&state)?;
     let mut command = Command::new("node");
     command
         .args(["--test", "--test-reporter=tap", "--test-concurrency=1"])
@@ -42,7 +46,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<Count> {
         .current_dir(&folder)
         .env("CONCLAVE_SERVER", workspace.program("conclave-server"))
         .env("CONCLAVE_CLIENT", workspace.program("conclave"))
-        .env("CONCLAVE_STATE", workspace.folder("browser-tests")?);
+        .env("CONCLAVE_STATE", state);
     tests(&mut command)
 }
 
