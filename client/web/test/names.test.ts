@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { colourOf, harmless, initials, name, organisation, shortened } from '../src/call/names';
+import { colourOf, guestOf, harmless, initials, name, organisation, shortened } from '../src/call/names';
 
 const MARK = '\ufffd';
 
@@ -57,4 +57,10 @@ test('a colour is one of eight, and always the same', () => {
 test('an organisation is shown without its port', () => {
   assert.equal(organisation('north.localhost:7443'), 'north.localhost');
   assert.equal(organisation('north.example'), 'north.example');
+});
+
+test('a guest is known by the organisation, and a user is no guest', () => {
+  assert.equal(guestOf('guest/c43ba707@north.localhost:7443'), 'north.localhost');
+  assert.equal(guestOf('alice@north.example'), undefined);
+  assert.equal(guestOf('aguest/x@north.example'), undefined);
 });

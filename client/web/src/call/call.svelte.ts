@@ -10,7 +10,7 @@ import { layersOf } from '../media/layers';
 import { CallMedia } from './call_media.svelte';
 import { Conversation } from './conversation.svelte';
 import { shownName } from './members';
-import { name, organisation, shortened } from './names';
+import { guestOf, name, organisation, shortened } from './names';
 import { Notices } from './notices.svelte';
 import { OwnMedia } from './own_media.svelte';
 import { Signals } from './signals.svelte';
@@ -178,7 +178,7 @@ export class Call {
         break;
       case 'waiting':
         this.outside = [...this.outside.filter((one) => one.device !== event.device), { device: event.device, address: event.address }];
-        this.notices.add('wants-in', { name: name(event.address) });
+        this.wantsIn(event.address);
         break;
       case 'waiting_ended':
         this.outside = this.outside.filter((one) => one.device !== event.device);
@@ -228,6 +228,13 @@ export class Call {
     const isNew = event.raised && !this.signals.hands.has(event.device);
     this.signals.hand(event);
     if (isNew && event.device !== this.self?.device) this.notices.add('hand-of', { name: this.nameOf(event.device, '') });
+  }
+
+  /** Of a guest, only the organisation is known before they are in. */
+  private wantsIn(address: string): void {
+    const guests = guestOf(address);
+    if (guests === undefined) this.notices.add('wants-in', { name: name(address) });
+    else this.notices.add('guest-wants-in', { organisation: guests });
   }
 
   private nameOf(device: DeviceUri, address: string): string {

@@ -38,6 +38,11 @@ export function colourOf(address: string): number {
   return hash % 8;
 }
 
+/** The organisation of a guest's address, in which nobody chose the name; nothing for users. */
+export function guestOf(address: string): string | undefined {
+  return address.startsWith('guest/') ? organisation(address.slice(address.lastIndexOf('@') + 1)) : undefined;
+}
+
 /** What a domain is called where its port is of no interest. */
 export function organisation(domain: string): string {
   return domain.replace(/:\d+$/u, '');
