@@ -96,6 +96,8 @@ pub const REFUSED_NOTICE: Duration = Duration::from_secs(10);
 pub const GUEST_SESSION: Duration = Duration::from_hours(24);
 /// Most guests of one organisation at one time.
 pub const GUESTS: usize = 2_000;
+/// Most organisations that a look from outside shows.
+pub const LOOKED_AT_DOMAINS: usize = 64;
 /// Longest chat message, characters.
 pub const CHAT_CHARACTERS: usize = 8_000;
 /// Most entries in one batch.

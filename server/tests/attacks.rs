@@ -97,8 +97,11 @@ async fn c14_what_exists_and_is_not_yours_looks_like_what_never_was() {
 async fn fed_11_c14_whoever_guesses_is_throttled_and_learns_nothing_from_it() {
     let mut world = World::new().await;
     let (meeting, _) = world.invited(false).await;
-    let look_up =
-        |meeting_id: bytes::Bytes| LookUpMeetingRequest { meeting_id, hub: meeting.hub.to_string() };
+    let look_up = |meeting_id: bytes::Bytes| LookUpMeetingRequest {
+        meeting_id,
+        hub: meeting.hub.to_string(),
+        look: None,
+    };
     let mut calls = MeetingServiceClient::new(world.bob.channel.clone());
     let mut guesses = 0;
     let refused = loop {
@@ -143,7 +146,7 @@ async fn fed_11_c14_a_server_that_guesses_is_throttled_on_calls_and_streams_alik
         assert!(guesses < limits::PEER_MISS_BURST + 20, "nobody stops it");
     }
     let mut calls = federation::meeting_service_client::MeetingServiceClient::new(channel);
-    let request = federation::LookUpMeetingRequest { meeting_id: id(&meeting) };
+    let request = federation::LookUpMeetingRequest { meeting_id: id(&meeting), look: None };
     let hit = calls.look_up_meeting(request).await.unwrap_err();
     assert_eq!(Refusal::of_status(&hit).reason, ErrorReason::RateLimited);
     // South goes on.

@@ -8,7 +8,7 @@ mod world;
 use conclave_core::{
     device::{
         command::{Command, Door},
-        event::{CallEvent, Event, Over, Standing},
+        event::{CallEvent, Done, Event, Looked, Over, Standing},
     },
     identity::address::DeviceUri,
     meeting::log::{Entry, Kind},
@@ -87,6 +87,46 @@ async fn typed(person: &mut Person) -> (String, bool) {
         _ => None,
     });
     line.await
+}
+
+/// Who could ask to enter is told how many are inside and of which organisations; whoever could not is told nothing of it.
+#[tokio::test]
+async fn mtg_34_a_look_from_outside_tells_organisations_to_those_who_could_enter() {
+    let mut world = World::new().await;
+    let (meeting, invitation) = world.invited(true).await;
+    let mut eve = Person::new(&world.south, &world.south_runs, "eve").await;
+    let by_link = Door::Link(invitation.link.clone());
+    let nobody = look(&mut eve, by_link.clone()).await;
+    assert_eq!((nobody.present, nobody.running, nobody.title.as_deref()), (None, false, Some("Plans")));
+    world.alice.run(Command::Join(Door::Address(meeting.clone()))).await;
+    world.bob.run(Command::Join(by_link.clone())).await;
+    world.alice.until_call(roster_of(2)).await;
+    let own = [&world.north.domain, &world.south.domain];
+    // By the link she would wait; bob has a token, and alice is at the hub.
+    for (person, door) in [
+        (&mut eve, by_link.clone()),
+        (&mut world.bob, Door::Address(meeting.clone())),
+        (&mut world.alice, Door::Address(meeting.clone())),
+    ] {
+        let seen = look(person, door).await;
+        let domains: Vec<_> = seen.organisations.iter().map(|(domain, _)| domain).collect();
+        assert_eq!((seen.present, domains), (Some(2), own.to_vec()), "{}", person.address);
+        assert!(seen.organisations.iter().all(|(_, law)| law.len() == 2), "{:?}", seen.organisations);
+    }
+    let without = look(&mut eve, Door::Address(meeting.clone())).await;
+    let domains: Vec<_> = without.organisations.iter().map(|(domain, _)| domain.clone()).collect();
+    assert_eq!((without.present, without.running, domains), (None, true, vec![world.north.domain.clone()]));
+    world.alice.run(Command::Remove { meeting, address: world.bob.address.clone() }).await;
+    world.alice.until_call(roster_of(1)).await;
+    assert_eq!(look(&mut world.bob, by_link).await.present, None, "a ban outranks all evidence");
+    world.stop().await;
+}
+
+async fn look(person: &mut Person, door: Door) -> Looked {
+    match person.run(Command::Look(door)).await {
+        Done::Looked(looked) => *looked,
+        other => panic!("{other:?}"),
+    }
 }
 
 #[tokio::test]

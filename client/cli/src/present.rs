@@ -4,7 +4,9 @@ use conclave_core::{
     device::{
         Error as DeviceError,
         command::MeetingAddress,
-        event::{CallEvent, Done, Event, Invited, Meeting, Member, Over, Roster, Standing, Verification},
+        event::{
+            CallEvent, Done, Event, Invited, Looked, Meeting, Member, Over, Roster, Standing, Verification,
+        },
     },
     group::suite::Suite,
     identity::address::UserAddress,
@@ -90,6 +92,7 @@ pub fn done(done: &Done) -> Note {
         }
         Done::Meetings(all) => meetings(all),
         Done::Link(link) => Note::new("link", json!({ "link": link.to_string() }), link.to_string()),
+        Done::Looked(looked) => self::looked(looked),
         Done::Invited { devices, unreachable } => {
             let nobody: Vec<String> = unreachable.iter().map(ToString::to_string).collect();
             let mut lines = Vec::new();
@@ -102,6 +105,33 @@ pub fn done(done: &Done) -> Note {
             Note::new("invited", json!({ "devices": devices, "unreachable": nobody }), lines.join("\n"))
         }
     }
+}
+
+fn looked(looked: &Looked) -> Note {
+    let hosts: Vec<String> = looked.hosts.iter().map(ToString::to_string).collect();
+    let organisations: Vec<Value> = looked
+        .organisations
+        .iter()
+        .map(|(domain, law)| json!({ "domain": domain.to_string(), "jurisdiction": law }))
+        .collect();
+    let domains: Vec<String> =
+        looked.organisations.iter().map(|(domain, law)| format!("{domain} ({law})")).collect();
+    let title = clean(looked.title.as_deref().filter(|title| !title.is_empty()).unwrap_or("(no title)"));
+    let inside = match (looked.ended, looked.running, looked.present) {
+        (true, ..) => "over".to_owned(),
+        (false, true, Some(present)) => format!("{present} there now"),
+        (false, true, None) => "somebody is there".to_owned(),
+        (false, false, _) => "nobody there".to_owned(),
+    };
+    Note::new(
+        "looked",
+        json!({ "meeting": address(&looked.meeting), "title": looked.title, "starts_ms": looked.starts_ms,
+                "length_s": looked.length_s, "creator": looked.creator.to_string(), "hosts": hosts,
+                "organisations": organisations, "present": looked.present, "running": looked.running,
+                "lobby": looked.lobby, "locked": looked.locked, "ended": looked.ended,
+                "guests_allowed": looked.guests_allowed }),
+        format!("{title}, {inside}\n  Hosts: {}\n  Organisations: {}", hosts.join(", "), domains.join(", ")),
+    )
 }
 
 /// One thing, two things.

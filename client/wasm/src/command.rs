@@ -29,6 +29,7 @@ enum Wire {
     Create { title: String, starts_ms: u64, length_s: u32, lobby: bool, link: bool, guests: bool },
     Meetings {},
     Invite { meeting: String, addresses: Vec<String> },
+    Look { meeting: String },
     LinkFor { meeting: String, address: String },
     Receive {},
     Join { meeting: String },
@@ -131,6 +132,7 @@ pub(crate) fn parse(json: &str) -> Result<Command, Error> {
             meeting: address(&meeting)?,
             addresses: addresses.iter().map(|text| user(text)).collect::<Result<_, _>>()?,
         },
+        Wire::Look { meeting } => Command::Look(door(&meeting)?),
         Wire::LinkFor { meeting, address: who } => {
             Command::LinkFor { meeting: address(&meeting)?, address: user(&who)? }
         }

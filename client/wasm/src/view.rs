@@ -4,7 +4,9 @@ use conclave_core::{
     device::{
         Error as DeviceError,
         command::MeetingAddress,
-        event::{CallEvent, Done, Event, Invited, Meeting, Member, Over, Roster, Standing, Verification},
+        event::{
+            CallEvent, Done, Event, Invited, Looked, Meeting, Member, Over, Roster, Standing, Verification,
+        },
     },
     group::suite::Suite,
     meeting::policy::{Policy, Role},
@@ -66,6 +68,7 @@ fn done_fields(done: &Done) -> Value {
             json!({ "type": "meetings", "meetings": all.iter().map(meeting).collect::<Value>() })
         }
         Done::Link(link) => json!({ "type": "link", "link": link.to_string() }),
+        Done::Looked(looked) => self::looked(looked),
         Done::Invited { devices, unreachable } => json!({ "type": "invited", "devices": devices,
             "unreachable": unreachable.iter().map(ToString::to_string).collect::<Value>() }),
     }
@@ -74,6 +77,19 @@ fn done_fields(done: &Done) -> Value {
 fn meeting(meeting: &Meeting) -> Value {
     json!({ "meeting": address(&meeting.address), "title": meeting.title, "starts_ms": meeting.starts_ms, "length_s": meeting.length_s, "present": meeting.present,
             "ended": meeting.ended, "link": meeting.link.as_ref().map(ToString::to_string) })
+}
+
+fn looked(looked: &Looked) -> Value {
+    let hosts: Value = looked.hosts.iter().map(ToString::to_string).collect();
+    let organisations = looked.organisations.iter();
+    let organisations =
+        organisations.map(|(domain, law)| json!({ "domain": domain.to_string(), "jurisdiction": law }));
+    json!({ "type": "looked", "meeting": address(&looked.meeting), "title": looked.title,
+            "starts_ms": looked.starts_ms, "length_s": looked.length_s, "creator": looked.creator.to_string(),
+            "hub": looked.meeting.hub.to_string(), "suite": suite(looked.suite), "hosts": hosts,
+            "organisations": organisations.collect::<Value>(), "present": looked.present, "running": looked.running,
+            "lobby": looked.lobby, "locked": looked.locked, "ended": looked.ended,
+            "guests_allowed": looked.guests_allowed })
 }
 
 fn invitation(invited: &Invited) -> Value {

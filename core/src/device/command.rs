@@ -85,6 +85,8 @@ pub enum Command {
     CreateMeeting(NewMeeting),
     /// List the user's meetings.
     ListMeetings,
+    /// See what a meeting is, before asking to enter.
+    Look(Door),
     /// Invite people: they get a token, and the link secret if a link admits.
     Invite {
         /// To which meeting.

@@ -66,8 +66,10 @@ pub enum Done {
     },
     /// The meetings.
     Meetings(Vec<Meeting>),
-    /// A link to pass on.
+    /// A link to pass on; without secret where no link admits: then an invitation or an open domain must.
     Link(Link),
+    /// What a meeting is, seen from outside.
+    Looked(Box<Looked>),
     /// How many devices an invitation was sent to.
     Invited {
         /// Devices.
@@ -94,6 +96,40 @@ pub struct Meeting {
     pub present: u32,
     /// Over for good.
     pub ended: bool,
+}
+
+/// What a meeting is, seen from outside; record and policy are verified on this device.
+#[derive(Debug, Clone)]
+#[allow(clippy::struct_excessive_bools)] // Each is an independent switch of the policy.
+pub struct Looked {
+    /// Where it is.
+    pub meeting: MeetingAddress,
+    /// The title, if this device knows the link secret or was invited.
+    pub title: Option<String>,
+    /// Planned start, Unix milliseconds; 0 if none or not known.
+    pub starts_ms: u64,
+    /// Planned length, seconds; 0 if none or not known.
+    pub length_s: u32,
+    /// Who made it.
+    pub creator: UserAddress,
+    /// The suite in force.
+    pub suite: Suite,
+    /// Who hosts it.
+    pub hosts: Vec<UserAddress>,
+    /// The hub, and the organisations with devices inside as far as this person may know, each with its jurisdiction.
+    pub organisations: Vec<(Domain, String)>,
+    /// How many devices are inside, if this person may know.
+    pub present: Option<u32>,
+    /// Whether a session runs.
+    pub running: bool,
+    /// Whether those without an address token wait.
+    pub lobby: bool,
+    /// Whether nobody new gets in.
+    pub locked: bool,
+    /// Whether it is over for good.
+    pub ended: bool,
+    /// Whether guests may come.
+    pub guests_allowed: bool,
 }
 
 /// An invitation, opened and verified.

@@ -132,6 +132,7 @@ impl Device {
             | Pending::Create { request, .. }
             | Pending::Meetings { request }
             | Pending::Invitations { request }
+            | Pending::Look { request, .. }
             | Pending::LookUpToEnd { request, .. }
             | Pending::ChangedPolicy { request }
             | Pending::Users { request, .. } => {
@@ -180,6 +181,7 @@ impl Device {
                 Ok(())
             }
             Command::Join(door) => self.join(request, door),
+            Command::Look(door) => self.look(now, request, door),
             Command::End(meeting) if !self.calls.contains_key(meeting) => {
                 self.account.as_ref().ok_or(Error::NotSignedIn)?;
                 self.look_up_meeting(meeting, Pending::LookUpToEnd { request, meeting: meeting.clone() });
@@ -209,6 +211,7 @@ impl Device {
             }
             Pending::Acknowledged => Ok(()),
             Pending::LookUpMeeting { meeting } => self.meeting_found(now, meeting, body),
+            Pending::Look { request, door } => self.looked(now, *request, door, body),
             Pending::LookUpToEnd { request, meeting } => self.end_from_outside(now, *request, meeting, body),
             Pending::ChangedPolicy { request } => {
                 self.done(*request, Ok(Done::Plain));

@@ -12,7 +12,7 @@ use super::{
     path, stored,
 };
 use crate::{
-    identity::address::{Domain, UserAddress},
+    identity::address::Domain,
     ids::MeetingId,
     meeting::{
         self as rules,
@@ -105,25 +105,12 @@ impl Device {
         Ok(())
     }
 
-    /// The link that leads somebody to their own server.
-    pub(super) fn link_for(
-        &mut self,
-        request: RequestId,
-        meeting: &MeetingAddress,
-        address: &UserAddress,
-    ) -> Result<(), Error> {
-        let kept = self.meetings.get(meeting).ok_or(Error::NoLink)?;
-        let link = self.link(meeting, kept).ok_or(Error::NoLink)?;
-        let server = Some(address.domain().clone());
-        self.done(request, Ok(Done::Link(Link { server, ..link })));
-        Ok(())
-    }
-
     /// Asks for the record and the policies of a meeting.
     pub(super) fn look_up_meeting(&mut self, meeting: &MeetingAddress, pending: Pending) {
         let message = api::LookUpMeetingRequest {
             meeting_id: Bytes::copy_from_slice(meeting.id.as_bytes()),
             hub: meeting.hub.to_string(),
+            look: None,
         };
         self.out.call(path::LOOK_UP_MEETING, &message, pending);
     }

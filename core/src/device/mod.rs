@@ -16,6 +16,7 @@ mod error;
 pub mod event;
 mod invitation;
 pub mod io;
+mod look;
 mod lookup;
 mod machine;
 mod media_keys;

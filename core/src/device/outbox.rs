@@ -6,7 +6,7 @@ use prost::Message;
 use prost::bytes::Bytes;
 
 use super::{
-    command::{Command, MeetingAddress, RequestId},
+    command::{Command, Door, MeetingAddress, RequestId},
     event::{Event, Secret},
     io::{ApiError, CallId, Output, StreamId},
 };
@@ -30,6 +30,7 @@ pub(super) enum Pending {
     Invitations { request: RequestId },
     Acknowledged,
     LookUpMeeting { meeting: MeetingAddress },
+    Look { request: RequestId, door: Door },
     LookUpToEnd { request: RequestId, meeting: MeetingAddress },
     ChangedPolicy { request: RequestId },
     Submitted { meeting: MeetingAddress, submission: SubmissionId },

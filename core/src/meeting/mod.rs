@@ -10,6 +10,7 @@ pub mod guest;
 pub mod hub;
 pub mod link;
 pub mod log;
+pub mod look;
 pub mod policy;
 pub mod record;
 pub mod room;

@@ -100,7 +100,7 @@ async fn create(alice: &Person, bob: &Person) -> Result<Place> {
 }
 
 async fn policy_of(person: &Person, place: &Place) -> Result<Vec<u8>> {
-    let request = api::LookUpMeetingRequest { meeting_id: id(place), hub: place.hub.clone() };
+    let request = api::LookUpMeetingRequest { meeting_id: id(place), hub: place.hub.clone(), look: None };
     let answer: api::LookUpMeetingResponse =
         person.call("/conclave.client.v1.MeetingService/LookUpMeeting", &request).await?;
     let record = answer.record.and_then(|record| record.signed).context("no record")?;

@@ -53,7 +53,10 @@ const ASK: &[Shape] = &[
 pub const LOOK_UP_MEETING_RESPONSE: &[Shape] = &[
     Shape { field: 1, most: 1, largest: usize::MAX, inside: CHAIN },
     Shape { field: 2, most: limits::POLICY_CHANGES, largest: usize::MAX, inside: CHAIN },
+    Shape { field: 6, most: 1, largest: usize::MAX, inside: INSIDE },
 ];
+const INSIDE: &[Shape] =
+    &[Shape { field: 2, most: limits::LOOKED_AT_DOMAINS, largest: limits::DOMAIN_BYTES, inside: &[] }];
 
 /// A `LookUpUserResponse`.
 pub const LOOK_UP_USER_RESPONSE: &[Shape] =

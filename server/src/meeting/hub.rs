@@ -13,6 +13,7 @@ use conclave_core::{
         aside::Aside,
         hub::{Ask, Hub, Input, Output, Receipt, Stored, Ticket},
         log::{Entry, Kind, ServerSigner},
+        look,
         room::{Effect, Room},
         submission::Submission,
         watch::{Note, What},
@@ -23,7 +24,7 @@ use conclave_proto::{
     federation::v1::{
         MirrorAsk, MirrorBatch, MirrorRefusal, MirrorRefusedAttempt, MirrorResponse, mirror_response::Item,
     },
-    types::v1::{DeviceSigned, ErrorReason, ServerSigned, Signed},
+    types::v1::{DeviceSigned, ErrorReason, Look, ServerSigned, Signed},
 };
 use tokio::{
     sync::mpsc,
@@ -197,7 +198,7 @@ impl Task {
 
     async fn take(&mut self, order: Order) -> store::Result<()> {
         match order {
-            Order::LookUp(reply) => answer(reply, Ok(self.look_up())),
+            Order::LookUp(look, reply) => answer(reply, Ok(self.look_up(look.as_ref()))),
             Order::Summary(reply) => answer(reply, Ok(self.summary())),
             Order::Submit { from, submission, attachment, reply } => {
                 self.submit(from, submission, attachment, reply).await?;
@@ -312,14 +313,16 @@ impl Task {
         self.looked_up.insert(domain.clone(), now).is_none()
     }
 
-    fn look_up(&self) -> LookUpMeetingResponse {
-        let view = self.hub.session(clock::now());
+    fn look_up(&self, look: Option<&Look>) -> LookUpMeetingResponse {
+        let now = clock::now();
+        let view = self.hub.session(now);
         LookUpMeetingResponse {
             record: Some(self.hub.record().signed().clone()),
             policy_chain: self.hub.policy_chain().signed(),
             session: view.number.0,
             running: view.running,
             session_policy_version: view.policy_version,
+            inside: look.and_then(|look| look::inside(&self.hub, look, &self.context.peers.pins(), now)),
         }
     }
 

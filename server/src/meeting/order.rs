@@ -10,7 +10,7 @@ use conclave_core::{
 use conclave_proto::{
     client::v1::LookUpMeetingResponse,
     federation::v1::MirrorResponse,
-    types::v1::{DeviceSigned, ServerSigned, Signed, WithdrawBasis},
+    types::v1::{DeviceSigned, Look, ServerSigned, Signed, WithdrawBasis},
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -24,7 +24,7 @@ pub type Reply<T> = oneshot::Sender<Result<T, Refusal>>;
 #[derive(Debug)]
 pub enum Order {
     /// The record, the policies and the session.
-    LookUp(Reply<LookUpMeetingResponse>),
+    LookUp(Option<Look>, Reply<LookUpMeetingResponse>),
     /// How many devices are in the room, and whether the meeting is over for good.
     Summary(Reply<(u32, bool)>),
     /// Put a submission into the log.

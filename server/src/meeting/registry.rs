@@ -14,7 +14,7 @@ use conclave_core::{
 };
 use conclave_proto::{
     federation::v1::{LookUpMeetingRequest, LookUpMeetingResponse},
-    types::v1::{DeviceSigned, ErrorReason, WithdrawBasis},
+    types::v1::{DeviceSigned, ErrorReason, Look, WithdrawBasis},
 };
 use prost::Message;
 use tokio::sync::Mutex;
@@ -149,7 +149,7 @@ impl Registry {
 
     /// Stores what following needs.
     async fn note(&self, hub: &Domain, meeting: &MeetingId, session: SessionNumber) -> Result<(), Refusal> {
-        let found = self.look_up_elsewhere(hub, meeting).await?;
+        let found = self.look_up_elsewhere(hub, meeting, None).await?;
         let (record, chain) = self.verify(hub, meeting, &found).await?;
         if found.session != session.0 {
             return Err(Refusal::NOT_FOUND);
@@ -163,16 +163,17 @@ impl Registry {
     /// The policy in force of a meeting that is ordered here, or that somebody here has been in.
     pub async fn policy(&self, hub: &Domain, meeting: &MeetingId) -> Result<Arc<Policy>, Refusal> {
         let found = if hub == self.own() {
-            let found = self.hub(meeting).await?.ask(hub::Order::LookUp).await?;
+            let found = self.hub(meeting).await?.ask(|reply| hub::Order::LookUp(None, reply)).await?;
             LookUpMeetingResponse {
                 record: found.record,
                 policy_chain: found.policy_chain,
                 session: found.session,
                 running: found.running,
                 session_policy_version: found.session_policy_version,
+                inside: None,
             }
         } else if rows::record(&*self.0.context.store, meeting).await?.is_some() {
-            self.look_up_elsewhere(hub, meeting).await?
+            self.look_up_elsewhere(hub, meeting, None).await?
         } else {
             // Whoever asks may be a stranger: no server is looked for in their name.
             return Err(Refusal::NOT_FOUND);
@@ -186,9 +187,10 @@ impl Registry {
         &self,
         hub: &Domain,
         meeting: &MeetingId,
+        look: Option<Look>,
     ) -> Result<LookUpMeetingResponse, Refusal> {
         let channel = self.0.context.peers.channel(hub).await?;
-        let request = LookUpMeetingRequest { meeting_id: meeting.as_bytes().to_vec().into() };
+        let request = LookUpMeetingRequest { meeting_id: meeting.as_bytes().to_vec().into(), look };
         wary::call(channel, LOOK_UP, request, wary::LOOK_UP_MEETING_RESPONSE, LOOK_UP_BYTES).await
     }
 

@@ -65,14 +65,20 @@ export interface DeviceInfo {
 /** A meeting as it looks from the door. */
 export interface Looked {
   type: 'looked';
-  title: string;
+  meeting: MeetingAddress;
+  /** None without the link's secret or an invitation. */
+  title: string | null;
   starts_ms: number;
+  length_s: number;
   creator: string;
   hub: string;
   suite: 'hybrid' | 'classical';
   hosts: string[];
+  /** The hub first; then those with devices inside, as far as this person may know. */
   organisations: { domain: string; jurisdiction: string }[];
-  present: number;
+  /** Devices inside; none if nobody is there, or this person may not know. */
+  present: number | null;
+  running: boolean;
   lobby: boolean;
   locked: boolean;
   ended: boolean;

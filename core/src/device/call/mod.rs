@@ -42,6 +42,7 @@ use super::{command::RequestId, io::StreamId};
 use crate::{
     group::{Joiner, Member, RosterLeaf},
     identity::address::{DeviceUri, UserAddress},
+    identity::keys::PublicKey,
     ids::{KeyPackageRef, LeafIndex, Sequence, SessionNumber, SubmissionId},
     meeting::{link::LinkSecret, log::Tip, policy::PolicyChain, record::Record},
     time::Time,
@@ -175,6 +176,11 @@ impl Inside {
             seen: BTreeSet::new(),
             rejected: None,
         }
+    }
+
+    /// The key of the link in force.
+    pub(super) fn link_key(&self) -> Option<PublicKey> {
+        self.view.chain.tip().rules().link_key
     }
 
     fn device_of(&self, leaf: LeafIndex) -> Option<&DeviceUri> {

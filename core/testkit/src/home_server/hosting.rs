@@ -87,6 +87,7 @@ pub(crate) fn look_up(hub: &Hub, now: Time) -> api::LookUpMeetingResponse {
         session: view.number.0,
         running: view.running,
         session_policy_version: view.policy_version,
+        inside: None,
     }
 }
 

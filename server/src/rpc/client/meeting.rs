@@ -18,7 +18,7 @@ use conclave_proto::{
     federation::v1::{
         self as federation, meeting_service_client::MeetingServiceClient, submit_request::Item,
     },
-    types::v1::ErrorReason,
+    types::v1::{ErrorReason, Look},
 };
 use futures::{StreamExt, stream, stream::BoxStream};
 use tokio::{sync::mpsc, time::timeout};
@@ -81,17 +81,18 @@ impl Meetings {
         found
     }
 
-    async fn look_up(&self, named: &Named) -> Result<LookUpMeetingResponse, Refusal> {
+    async fn look_up(&self, named: &Named, look: Option<Look>) -> Result<LookUpMeetingResponse, Refusal> {
         if self.is_here(named) {
-            return self.registry.hub(&named.id).await?.ask(hub::Order::LookUp).await;
+            return self.registry.hub(&named.id).await?.ask(|reply| hub::Order::LookUp(look, reply)).await;
         }
-        let found = self.registry.look_up_elsewhere(&named.hub, &named.id).await?;
+        let found = self.registry.look_up_elsewhere(&named.hub, &named.id, look).await?;
         Ok(LookUpMeetingResponse {
             record: found.record,
             policy_chain: found.policy_chain,
             session: found.session,
             running: found.running,
             session_policy_version: found.session_policy_version,
+            inside: found.inside,
         })
     }
 
@@ -178,7 +179,11 @@ impl MeetingService for Meetings {
         let caller = caller(&request)?;
         let request = request.into_inner();
         let named = self.named(&request.meeting_id, &request.hub, &caller)?;
-        let found = self.look_up(&named).await;
+        // MTG-34: nobody asks in another's name.
+        if request.look.as_ref().is_some_and(|look| look.device != caller.device.to_string()) {
+            return Err(Refusal::from(ErrorReason::NotEntitled).into());
+        }
+        let found = self.look_up(&named, request.look).await;
         Ok(Response::new(self.missed(caller.user(), found)?))
     }
 

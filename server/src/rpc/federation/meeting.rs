@@ -2,7 +2,12 @@
 
 use std::{sync::Arc, time::Instant};
 
-use conclave_core::{identity::address::Domain, ids::MeetingId, limits, meeting::hub::Receipt};
+use conclave_core::{
+    identity::address::{DeviceUri, Domain},
+    ids::MeetingId,
+    limits,
+    meeting::hub::Receipt,
+};
 use conclave_proto::{
     federation::v1::{
         ChangePolicyRequest, ChangePolicyResponse, LookUpMeetingRequest, LookUpMeetingResponse,
@@ -74,14 +79,19 @@ impl MeetingService for Meetings {
         request: Request<LookUpMeetingRequest>,
     ) -> Result<Response<LookUpMeetingResponse>, Status> {
         let from = caller::caller(&request)?;
-        let meeting = self.find(&from, &request.get_ref().meeting_id).await?;
-        let found = meeting.ask(Order::LookUp).await?;
+        let LookUpMeetingRequest { meeting_id, look } = request.into_inner();
+        let meeting = self.find(&from, &meeting_id).await?;
+        // MTG-34: a server speaks for its own devices.
+        let is_own = |device: &str| DeviceUri::parse(device).is_ok_and(|device| *device.domain() == from);
+        let look = look.filter(|look| is_own(&look.device));
+        let found = meeting.ask(|reply| Order::LookUp(look, reply)).await?;
         Ok(Response::new(LookUpMeetingResponse {
             record: found.record,
             policy_chain: found.policy_chain,
             session: found.session,
             running: found.running,
             session_policy_version: found.session_policy_version,
+            inside: found.inside,
         }))
     }
 
