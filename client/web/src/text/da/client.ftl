@@ -244,3 +244,4 @@ letter-by-letter = Vis hvert bogstav, mens jeg skriver
 sound-only = Kun lyd
 with-pictures = Med billede igen
 refused-at-door = En person fra { $domain } blev afvist ved døren (forsøg: { $times })
+product = { -product }

@@ -244,3 +244,4 @@ letter-by-letter = Jeden Buchstaben zeigen, während ich schreibe
 sound-only = Nur Ton
 with-pictures = Wieder mit Bild
 refused-at-door = Jemand von { $domain } wurde an der Tür abgewiesen (Versuche: { $times })
+product = { -product }

@@ -246,3 +246,4 @@ letter-by-letter = Show others each letter as I type
 sound-only = Sound only
 with-pictures = With pictures again
 refused-at-door = Somebody from { $domain } was turned away at the door (tries: { $times })
+product = { -product }

@@ -244,3 +244,4 @@ letter-by-letter = Montrer chaque lettre pendant que j’écris
 sound-only = Son seulement
 with-pictures = De nouveau avec image
 refused-at-door = Quelqu’un de { $domain } a été refusé à l’entrée (tentatives : { $times })
+product = { -product }

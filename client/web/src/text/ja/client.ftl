@@ -227,3 +227,4 @@ letter-by-letter = 入力中の文字をそのまま見せる
 sound-only = 音声のみ
 with-pictures = 映像も表示
 refused-at-door = { $domain }からの入室を拒否しました（{ $times }回）
+product = { -product }

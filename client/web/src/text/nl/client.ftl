@@ -244,3 +244,4 @@ letter-by-letter = Elke letter tonen terwijl ik typ
 sound-only = Alleen geluid
 with-pictures = Weer met beeld
 refused-at-door = Iemand van { $domain } is bij de deur geweigerd (pogingen: { $times })
+product = { -product }
