@@ -75,6 +75,8 @@ pub enum Command {
         #[arg(value_parser = UserAddress::parse)]
         address: UserAddress,
     },
+    /// Compare what a server gives to browsers with what it says it gives, or with a build of your own
+    VerifyWeb(VerifyWeb),
     /// Shut the call that runs in another terminal: nobody new gets in
     Lock {
         /// Open it again
@@ -193,6 +195,20 @@ pub struct Join {
     #[arg(long, value_name = "NAME")]
     pub guest: Option<String>,
     /// As a guest: PEM file with the certificates to trust for that server, in place of the system's
+    #[arg(long, value_name = "FILE", env = "CONCLAVE_CA")]
+    pub ca: Option<PathBuf>,
+}
+
+/// Whose web client is compared, and with what.
+#[derive(Debug, Args)]
+pub struct VerifyWeb {
+    /// Where the server is
+    #[arg(value_name = "HOST[:PORT]", value_parser = parse_server)]
+    pub server: Domain,
+    /// A list of your own, as `sha256sum` writes it, to compare with as well
+    #[arg(long, value_name = "FILE")]
+    pub against: Option<PathBuf>,
+    /// PEM file with the certificates to trust for that server, in place of the system's
     #[arg(long, value_name = "FILE", env = "CONCLAVE_CA")]
     pub ca: Option<PathBuf>,
 }

@@ -69,6 +69,31 @@ impl Tls {
         Address { server, ca: Some(self.ca()) }
     }
 
+    /// Gives each connection to `answer`.
+    pub(crate) async fn serve_connections<F>(
+        &self,
+        answer: impl Fn(TlsStream<TcpStream>) -> F + Send + 'static,
+    ) -> Serving
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let (acceptor, port) = (self.acceptor.clone(), self.port);
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let (ready, is_ready) = tokio::sync::oneshot::channel();
+        runtime.spawn(async move {
+            let listener = TcpListener::bind(("127.0.0.1", port)).await.unwrap();
+            ready.send(()).unwrap();
+            while let Ok((tcp, _)) = listener.accept().await {
+                if let Ok(stream) = acceptor.accept(tcp).await {
+                    tokio::spawn(answer(stream));
+                }
+            }
+        });
+        is_ready.await.unwrap();
+        Serving { runtime: Some(runtime) }
+    }
+
     pub(crate) async fn serve(&self, router: Router) -> Serving {
         let (acceptor, port) = (self.acceptor.clone(), self.port);
         let runtime =

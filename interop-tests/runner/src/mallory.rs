@@ -126,7 +126,8 @@ impl Mallory {
     }
 
     async fn look_up(&self, place: &Where) -> Result<conclave_proto::client::v1::LookUpMeetingResponse> {
-        let request = LookUpMeetingRequest { meeting_id: place.id.clone(), hub: place.hub.clone(), look: None };
+        let request =
+            LookUpMeetingRequest { meeting_id: place.id.clone(), hub: place.hub.clone(), look: None };
         Ok(self
             .meetings()
             .look_up_meeting(self.authorised(request))

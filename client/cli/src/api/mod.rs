@@ -15,7 +15,9 @@ use bytes::Bytes;
 use conclave_core::identity::address::Domain;
 use futures::{Stream, StreamExt, TryStreamExt};
 use http::uri::PathAndQuery;
+use http_body_util::{BodyExt as _, Limited};
 use tonic::{Request, client::Grpc, metadata::AsciiMetadataValue, transport::Channel};
+use tower::{Service as _, ServiceExt as _};
 use zeroize::Zeroizing;
 
 pub use connect::Error as ConnectError;
@@ -84,6 +86,26 @@ impl Api {
             let mut grpc = self.ready().await?;
             let path = PathAndQuery::from_static(path);
             Ok(grpc.unary(self.request(body), path, RawCodec).await?.into_inner())
+        };
+        match tokio::time::timeout(CALL_WITHIN, answer).await {
+            Ok(result) => result,
+            Err(_) => Err(Error::unavailable(&"the server did not answer in time")),
+        }
+    }
+
+    /// Reads a file of the server's public port, of at most so many bytes.
+    pub async fn read(&self, path: &str, most: usize) -> Result<Bytes, Error> {
+        let answer = async {
+            let mut channel = self.channel.clone();
+            let request = http::Request::get(path).body(tonic::body::Body::empty());
+            let request = request.map_err(|error| Error::unavailable(&error))?;
+            channel.ready().await.map_err(|error| Error::unreachable(&error))?;
+            let answer = channel.call(request).await.map_err(|error| Error::unreachable(&error))?;
+            if !answer.status().is_success() {
+                return Err(Error::unavailable(&format!("it answers {}", answer.status())));
+            }
+            let body = Limited::new(answer.into_body(), most).collect().await;
+            Ok(body.map_err(|error| Error::unavailable(&error))?.to_bytes())
         };
         match tokio::time::timeout(CALL_WITHIN, answer).await {
             Ok(result) => result,

@@ -5,6 +5,7 @@ mod guest;
 mod join;
 mod meeting;
 mod remote;
+mod verify_web;
 
 use std::{collections::BTreeSet, path::Path};
 
@@ -42,11 +43,12 @@ async fn dispatch(cli: Cli, screen: Screen) -> anyhow::Result<bool> {
         Command::Join(join) if join.guest.is_some() => {
             return Box::pin(guest::join(&home, join, screen)).await;
         }
+        Command::VerifyWeb(verify) => return verify_web::run(verify, screen).await,
         command => command,
     };
     let profile = Profile::open(&home, cli.account)?;
     match command {
-        Command::SignIn(_) => Ok(false),
+        Command::SignIn(_) | Command::VerifyWeb(_) => Ok(false),
         Command::SignOut { everywhere } => account::sign_out(profile, everywhere, screen).await,
         Command::Devices { command } => account::devices(profile, command, screen).await,
         Command::Meeting { command } => meeting::run(profile, command, screen).await,
