@@ -50,8 +50,12 @@ export function list(all: string[]): string {
   return new Intl.ListFormat(bundles[0]?.locales[0], { type: 'conjunction' }).format(all);
 }
 
+/** No country: what ISO 3166 leaves to users, and servers say that were not told theirs. */
+const NOWHERE = 'ZZ';
+
 /** The name of a country (ISO 3166), or nothing if there is none. */
 export function region(code: string): string {
+  if (code === NOWHERE) return '';
   try {
     return new Intl.DisplayNames(bundles[0]?.locales[0], { type: 'region' }).of(code) ?? '';
   } catch {
