@@ -10,6 +10,7 @@ use crate::{
     report::Report,
     suites::Count,
     tools::{self, FFMPEG, GCORE, STRACE},
+    web,
     workspace::Workspace,
 };
 
@@ -33,6 +34,8 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<bool> 
         let count = check(workspace, arguments.json.as_deref(), arguments.keep)?;
         return Ok(count.failed == 0);
     }
+    // The servers take the page in when they are built.
+    web::build(workspace, false)?;
     build(workspace, &[])?;
     let mut command = runner(workspace, "demo")?;
     command.arg("--media").arg(workspace.root.join("interop-tests/media"));

@@ -97,16 +97,19 @@ fn what_to_type(desks: &[String; 2], media: &Path, north: &Organisation, south: 
         "
 Two organisations run on this machine: {north} and {south}.
 
-In a browser, if `cargo xtask web` ran before the servers were built: alice at {north_page}, bob in another profile at
-{south_page}. A link that one copies opens at the other's own server with that server's address before /m/.
+In a browser, each in a profile or private window of their own:
+  alice    {north_page}    password: {1}
+  bob      {south_page}    password: {0}
+  a guest  opens the link that alice copies from her meeting, and gives a name
+Bob may open the same link: he is asked for his address and handed to his own server.
 
-In a second terminal, as bob, who can be invited once he has signed in:
+Or in terminals. In a second one, as bob, who can be invited once he has signed in:
   . {bob}
-  conclave sign-in bob@{south}        # password: {}
+  conclave sign-in bob@{south}        # password: {0}
 
 In a third terminal, as alice:
   . {alice}
-  conclave sign-in alice@{north}      # password: {}
+  conclave sign-in alice@{north}      # password: {1}
   conclave meeting create --title Weekly
   conclave meeting invite Weekly bob@{south}
   conclave join Weekly
