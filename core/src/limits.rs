@@ -82,6 +82,12 @@ pub const PASSING_BURST: u32 = 40;
 pub const PASSING_PER_SECOND: u32 = 8;
 /// How often a line that is being typed is told at most.
 pub const TYPING_INTERVAL: Duration = Duration::from_millis(250);
+/// How long a member may be without a stream before its server says that it is away.
+pub const AWAY_AFTER: Duration = Duration::from_secs(3);
+/// How often its server says so again.
+pub const AWAY_AGAIN: Duration = Duration::from_secs(5);
+/// How long a device believes it, if it is not said again.
+pub const AWAY_LASTS: Duration = Duration::from_secs(12);
 /// Longest line of real-time text, characters.
 pub const LINE_CHARACTERS: usize = 500;
 /// Joins of one domain: how many at once.

@@ -368,3 +368,38 @@ fn log_19_nothing_but_a_line_being_typed_is_told_in_passing_and_none_is_logged()
     let refused = stage.pass_anyhow(&mut mallory, 5, line(false));
     assert_eq!(refused, Err(types::ErrorReason::NotEntitled));
 }
+
+/// The same on the hub's server and on a follower's; a device that comes back within its time is there again, and one that does
+/// not goes.
+#[test]
+fn dev_26_a_device_whose_stream_dropped_is_away_for_the_others_until_it_is_back_or_gone() {
+    let mut stage = stage();
+    let (alice, bob) = (stage.alice, stage.bob);
+    let carol = stage.scenario.people[2];
+    stage.scenario.enter(carol);
+    let away =
+        |stage: &Stage, who: ClientId| stage.scenario.federation.diary(who, &stage.meeting).away.clone();
+    for lost in [bob, alice] {
+        let others: Vec<_> = [alice, bob, carol].into_iter().filter(|who| *who != lost).collect();
+        let uri = stage.uri(lost);
+        stage.scenario.federation.cut_client(lost);
+        stage.scenario.federation.run_for(Duration::from_secs(8));
+        for who in &others {
+            assert_eq!(
+                away(&stage, *who).into_iter().collect::<Vec<_>>(),
+                std::slice::from_ref(&uri),
+                "{who:?}"
+            );
+        }
+        stage.scenario.federation.run_for(Duration::from_secs(14));
+        assert!(others.iter().all(|who| away(&stage, *who).len() == 1), "it is said again and again");
+        stage.scenario.heal();
+        stage.scenario.federation.run_for(Duration::from_secs(4));
+        assert!([alice, bob, carol].iter().all(|who| away(&stage, *who).is_empty()));
+    }
+    stage.scenario.federation.cut_client(bob);
+    stage.scenario.federation.run_for(Duration::from_secs(40));
+    let roster = |who| stage.scenario.federation.diary(who, &stage.meeting).roster.clone().unwrap();
+    assert!([alice, carol].iter().all(|who| away(&stage, *who).is_empty()), "who is out is not away");
+    assert!([alice, carol].iter().all(|who| roster(*who).members.len() == 2));
+}

@@ -284,6 +284,11 @@ pub fn call_event(meeting: &MeetingAddress, event: &CallEvent) -> Note {
                     "done": done, "time_ms": time.as_ms() }),
             if *done { format!("{} typed: {}", device.user(), clean(text)) } else { String::new() },
         ),
+        CallEvent::Away { device, away } => Note::new(
+            "away",
+            json!({ "device": device.to_string(), "address": device.user().to_string(), "away": away }),
+            format!("{} {}.", device.user(), if *away { "cannot be reached now" } else { "is back" }),
+        ),
         CallEvent::MutedBy(device) => Note::new(
             "muted_by",
             json!({ "device": device.to_string(), "address": device.user().to_string() }),

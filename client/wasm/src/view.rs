@@ -137,6 +137,9 @@ fn call_event(event: &CallEvent) -> Value {
             json!({ "type": "typing", "device": device.to_string(), "address": device.user().to_string(),
                     "line": line, "text": text, "done": done, "time_ms": time.as_ms() })
         }
+        CallEvent::Away { device, away } => {
+            json!({ "type": "away", "device": device.to_string(), "away": away })
+        }
         CallEvent::MutedBy(device) => {
             json!({ "type": "muted_by", "device": device.to_string(), "address": device.user().to_string() })
         }

@@ -172,6 +172,13 @@ export class Person {
     await until(`${this.user} sees ${wanted} in the room`, async () => (await there()) === wanted, within);
   }
 
+  /** Whether somebody shows as away, in the list of people and on their tile. */
+  async seesAway(other) {
+    const listed = await (await this.line(other.address)).locator('[data-away]').isVisible();
+    const tile = this.page.locator(`figure[data-device*="/u/${other.user}/"]`, { hasText: 'Away' });
+    return listed && (await tile.isVisible());
+  }
+
   /** Says yes where the page asks whether one is sure. */
   async sure() {
     await this.page.locator('dialog[open] button.danger').click();

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { Stage } from './stage.mjs';
+import { until } from './until.mjs';
 
 const stage = Stage.for({ north: ['alice'], south: ['bob', 'carol'] });
 /** What the browser writes of requests that a killed server leaves without an answer. */
@@ -55,7 +56,7 @@ test('a second tab of the same device waits until the first is closed', async ()
   bob.page = first;
 });
 
-test('who leaves is gone at once; a device that vanishes is removed after half a minute', async () => {
+test('who leaves is gone at once; a device that vanishes shows as away, and is removed after half a minute', async () => {
   carol = await stage.signedIn(stage.south, 'carol');
   await carol.enter(link);
   await carol.inRoom();
@@ -65,7 +66,10 @@ test('who leaves is gone at once; a device that vanishes is removed after half a
   await alice.sees([alice.address, bob.address]);
   assert.ok(Date.now() - left < 5_000, `Leave took ${Date.now() - left} ms`);
   const vanished = Date.now();
+  assert.equal(await alice.seesAway(bob), false);
   await bob.page.close();
+  await until('alice is told that bob is away', () => alice.seesAway(bob), 15_000);
+  await alice.sees([alice.address, bob.address]);
   await alice.sees([alice.address], 45_000);
   const after = Date.now() - vanished;
   assert.ok(after > 25_000, `removed after ${after} ms`);

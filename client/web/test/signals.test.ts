@@ -26,6 +26,18 @@ test('who is gone wants nothing any more', () => {
   assert.deepEqual(signals.order, ['bob']);
 });
 
+test('who is away is so until back, or gone', () => {
+  const signals = new Signals();
+  signals.attend('alice', true);
+  signals.attend('bob', true);
+  signals.attend('bob', true);
+  assert.deepEqual([...signals.away], ['alice', 'bob']);
+  signals.attend('alice', false);
+  assert.deepEqual([...signals.away], ['bob']);
+  signals.members(new Set(['alice']));
+  assert.equal(signals.away.size, 0);
+});
+
 test('a reaction is shown for four seconds, and never more than twelve', ({ mock }) => {
   mock.timers.enable({ apis: ['setTimeout'] });
   const signals = new Signals();

@@ -218,6 +218,13 @@ pub enum CallEvent {
         /// When.
         time: Time,
     },
+    /// Somebody's own server has no stream to their device, or has again.
+    Away {
+        /// Whose.
+        device: DeviceUri,
+        /// Whether it cannot be reached.
+        away: bool,
+    },
     /// This device is to mute its microphone at once; its person can turn it on again.
     MutedBy(DeviceUri),
     /// New keys for frames.

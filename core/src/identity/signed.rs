@@ -24,6 +24,8 @@ pub enum Label {
     Submission,
     /// A domain takes out its own user.
     Withdraw,
+    /// A domain says whether its own device can be reached.
+    Attendance,
     /// The tip of a log.
     Head,
     /// A follower has entries on its disk.
@@ -42,7 +44,7 @@ pub enum Label {
 
 impl Label {
     /// Every label.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Descriptor,
         Self::RootSuccession,
         Self::Record,
@@ -50,6 +52,7 @@ impl Label {
         Self::AdmissionToken,
         Self::Submission,
         Self::Withdraw,
+        Self::Attendance,
         Self::Head,
         Self::Acknowledgement,
         Self::SealingKey,
@@ -69,6 +72,7 @@ impl Label {
             Self::AdmissionToken => "admission-token",
             Self::Submission => "submission",
             Self::Withdraw => "withdraw",
+            Self::Attendance => "attendance",
             Self::Head => "head",
             Self::Acknowledgement => "acknowledgement",
             Self::SealingKey => "sealing-key",

@@ -2,6 +2,7 @@
 
 pub mod admission;
 pub mod aside;
+pub mod attendance;
 pub mod commit_rules;
 pub mod doors;
 mod error;

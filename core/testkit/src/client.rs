@@ -91,6 +91,8 @@ pub struct Diary {
     pub reactions: Vec<(DeviceUri, Reaction)>,
     /// Who asked this device to mute its microphone.
     pub muted_by: Vec<DeviceUri>,
+    /// Who cannot be reached now.
+    pub away: BTreeSet<DeviceUri>,
     /// Lines as they were typed: whose, which, what, and whether finished.
     pub typed: Vec<(DeviceUri, u64, String, bool)>,
     /// What each device publishes.
@@ -170,6 +172,8 @@ impl Diary {
             CallEvent::Hand { device, raised: None } => self.hands.retain(|_, up| *up != device),
             CallEvent::Reaction { device, reaction } => self.reactions.push((device, reaction)),
             CallEvent::Typing { device, line, text, done, .. } => self.typed.push((device, line, text, done)),
+            CallEvent::Away { device, away: true } => drop(self.away.insert(device)),
+            CallEvent::Away { device, away: false } => drop(self.away.remove(&device)),
             CallEvent::MutedBy(device) => self.muted_by.push(device),
             CallEvent::Connected(_) => {}
         }

@@ -24,6 +24,7 @@ use conclave_core::{
     },
     ids::{MeetingId, SessionNumber},
     meeting::{
+        attendance::Attendance,
         hub::{Hub, Input},
         log::ServerSigner,
         room::Room,
@@ -293,12 +294,28 @@ impl HomeServer {
         let stored = self.disk.hosted.get(&meeting).and_then(|hosted| hosted.sessions.get(&room.session()));
         let (session, empty) = (room.session(), Log::default());
         let log = stored.map_or(&empty, |stored| &stored.log);
-        let late = seat.house.missing(room, log, now, &mut self.out);
-        for gone in late {
+        let missing = seat.house.missing(room, log, now, &mut self.out);
+        for (presence, away) in missing.attendance {
+            let attendance = self.attendance(now, meeting, session, presence, away);
+            let from = self.domain().clone();
+            self.at_hub(now, meeting, Origin::Nobody, |ticket| Input::Attend { ticket, from, attendance });
+        }
+        for gone in missing.lost {
             let withdraw = self.withdraw(now, meeting, session, &gone);
             let from = self.domain().clone();
             self.at_hub(now, meeting, Origin::Nobody, |ticket| Input::Withdraw { ticket, from, withdraw });
         }
+    }
+
+    fn attendance(
+        &self,
+        now: Time,
+        meeting: MeetingId,
+        session: SessionNumber,
+        (device, entered): Presence,
+        away: bool,
+    ) -> ServerSigned {
+        Attendance { meeting, session, device, entered, away, time: now }.sign(&self.signer)
     }
 
     fn withdraw(

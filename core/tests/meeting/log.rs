@@ -215,8 +215,9 @@ fn log_19_what_is_said_in_passing_goes_to_who_listens_and_into_no_log() {
     assert_eq!(world.hand_in(&south, signed.clone(), vec![]).unwrap().sequence, Sequence(0));
     assert_eq!(world.asides, [Aside::Passing(signed.clone())]);
     assert_eq!(world.entries.len(), logged);
-    let taken =
-        |world: &World, aside: Aside| world.follower.as_ref().unwrap().check_aside(&world.pins, &aside);
+    let taken = |world: &World, aside: Aside| {
+        world.follower.as_ref().unwrap().check_aside(world.now, &world.pins, &aside)
+    };
     taken(&world, world.asides[0].clone()).unwrap();
     // By another domain, changed on its way, too large, of an epoch long gone, or too fast.
     assert!(world.hand_in(&north, signed.clone(), vec![]).is_err());

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)] // Tests may panic.
 
 mod acts;
+mod attendance;
 mod carry;
 mod commits;
 mod doors;

@@ -7,7 +7,8 @@ use conclave_core::{
     limits,
     meeting::{
         log::Kind,
-        watch::{ABSENCE, House, NotHere, Note, Opened, Order, Tidings, Told, UNSEEN, What},
+        room::Room,
+        watch::{ABSENCE, House, NotHere, Note, Opened, Order, Presence, Tidings, Told, UNSEEN, What},
     },
 };
 use conclave_proto::{
@@ -25,6 +26,11 @@ struct Watched {
 }
 
 impl Watched {
+    /// Whom it would take out now.
+    fn lost(&mut self, room: &Room, at: Duration) -> Vec<Presence> {
+        self.house.missing(room, at).lost
+    }
+
     /// The house of south, where Bob and Mallory live.
     fn south(world: &World) -> Self {
         Self { house: House::new(world.south.domain().clone()), taken: world.effects.len() }
@@ -224,29 +230,58 @@ fn fed_13_a_member_without_a_stream_is_missed_in_time_and_an_ended_session_misse
     let mut world = World::running();
     let mut watched = Watched::south(&world);
     let (room, start) = (world.room(), at(&world));
-    assert_eq!(watched.house.missing(room, start), []);
-    assert_eq!(watched.house.missing(room, start + Duration::from_secs(29)), []);
+    assert_eq!(watched.lost(room, start), []);
+    assert_eq!(watched.lost(room, start + Duration::from_secs(29)), []);
     let bob = world.devices[BOB].uri();
     let bob = (bob.clone(), world.room().member(&bob).unwrap().entered);
-    assert_eq!(
-        watched.house.missing(room, start + ABSENCE),
-        std::slice::from_ref(&bob),
-        "of its own users alone"
-    );
-    assert_eq!(watched.house.missing(room, start + ABSENCE), [], "once at a time");
+    assert_eq!(watched.lost(room, start + ABSENCE), std::slice::from_ref(&bob), "of its own users alone");
+    assert_eq!(watched.lost(room, start + ABSENCE), [], "once at a time");
     watched.open(&world, 1, order(&world, BOB, 1)).unwrap();
-    assert_eq!(watched.house.missing(world.room(), start + ABSENCE * 3), []);
+    assert_eq!(watched.lost(world.room(), start + ABSENCE * 3), []);
     watched.house.close(1);
     // It asks to enter anew: somebody should replace it soon.
     let anew = Order { key_package_ref: Some(KeyPackageRef::from_bytes([7; 32])), ..order(&world, BOB, 0) };
     watched.open(&world, 2, anew).unwrap();
     let later = start + ABSENCE * 4;
-    assert_eq!(watched.house.missing(world.room(), later), []);
-    assert_eq!(watched.house.missing(world.room(), later + Duration::from_secs(5)), [bob]);
+    assert_eq!(watched.lost(world.room(), later), []);
+    assert_eq!(watched.lost(world.room(), later + Duration::from_secs(5)), [bob]);
     world.change_by_commit(ALICE, ALICE, Vec::new(), |rules| rules.ended = true).unwrap();
     let told = watched.take(&world);
     let last: BTreeMap<_, _> = told.iter().map(|told| (told.stream, &told.note.what)).collect();
     assert!(matches!(last[&2], What::Last(_)), "{told:?}");
-    assert_eq!(watched.house.missing(world.room(), later + ABSENCE * 9), []);
+    assert_eq!(watched.lost(world.room(), later + ABSENCE * 9), []);
+    assert!(watched.house.is_idle());
+}
+
+#[test]
+fn fed_15_the_members_are_told_who_is_away_again_and_again_and_once_who_is_back() {
+    let mut world = World::running();
+    let mut watched = Watched::south(&world);
+    let bob = (world.devices[BOB].uri(), world.room().member(&world.devices[BOB].uri()).unwrap().entered);
+    let start = at(&world);
+    let told = |watched: &mut Watched, world: &World, after: Duration| {
+        watched.house.missing(world.room(), start + after).attendance
+    };
+    let second = Duration::from_secs(1);
+    assert_eq!(told(&mut watched, &world, Duration::ZERO), []);
+    assert_eq!(told(&mut watched, &world, second * 2), [], "a page that is loaded anew");
+    assert_eq!(told(&mut watched, &world, limits::AWAY_AFTER), [(bob.clone(), true)]);
+    assert_eq!(told(&mut watched, &world, limits::AWAY_AFTER + second), []);
+    let again = limits::AWAY_AFTER + limits::AWAY_AGAIN;
+    assert_eq!(told(&mut watched, &world, again), [(bob.clone(), true)]);
+    watched.open(&world, 1, order(&world, BOB, 1)).unwrap();
+    assert_eq!(told(&mut watched, &world, again + second), [(bob.clone(), false)]);
+    assert_eq!(told(&mut watched, &world, again + second * 2), []);
+    // Back before anybody was told: nobody is.
+    watched.house.close(1);
+    assert_eq!(told(&mut watched, &world, again + second * 3), []);
+    watched.open(&world, 2, order(&world, BOB, 1)).unwrap();
+    assert_eq!(told(&mut watched, &world, again + second * 4), []);
+    // Away and then out: there is nobody to be back.
+    watched.house.close(2);
+    assert_eq!(told(&mut watched, &world, again + second * 5), []);
+    assert_eq!(told(&mut watched, &world, again + second * 9), [(bob, true)]);
+    world.leave(BOB);
+    assert_eq!(told(&mut watched, &world, again + second * 20), []);
     assert!(watched.house.is_idle());
 }

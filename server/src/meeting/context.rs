@@ -7,6 +7,7 @@ use conclave_core::{
     },
     ids::{MeetingId, SessionNumber},
     meeting::{
+        attendance::Attendance,
         log::ServerSigner,
         room::{Effect, Room},
         watch::Presence,
@@ -72,6 +73,17 @@ impl Context {
             entered_sequence,
         };
         self.signer.sign(Label::Withdraw, &withdraw)
+    }
+
+    /// This domain says whether one of its own devices can be reached.
+    pub fn attendance(
+        &self,
+        meeting: MeetingId,
+        session: SessionNumber,
+        (device, entered): Presence,
+        away: bool,
+    ) -> ServerSigned {
+        Attendance { meeting, session, device, entered, away, time: clock::now() }.sign(&self.signer)
     }
 
     /// Tells the SFU who is in the room after these effects, and whom to cut at once.

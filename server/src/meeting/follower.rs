@@ -51,8 +51,8 @@ const ORDERS: usize = 256;
 const ITEMS: usize = 64;
 /// How often the task looks after those who went away.
 const LOOK: Duration = Duration::from_secs(1);
-/// How long the hub may take to answer a withdrawal.
-const WITHDRAWAL: Duration = Duration::from_secs(20);
+/// How long the hub may take to answer.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What the rest of the server wants of a followed session.
 #[derive(Debug)]
@@ -192,7 +192,13 @@ impl Task {
     }
 
     async fn look(&mut self) -> store::Result<Go> {
-        for presence in self.house.missing(self.follower.room()).await? {
+        let missing = self.house.missing(self.follower.room()).await?;
+        for (presence, away) in missing.attendance {
+            let said = self.context.attendance(self.meeting, self.session, presence, away);
+            self.house.aside(self.follower.room(), &Aside::Attendance(said.clone())).await?;
+            self.hand_in(submit_request::Item::Attendance(said));
+        }
+        for presence in missing.lost {
             debug!(meeting = %self.meeting, "a member without a stream is taken out");
             self.evict(&Out::Lost(presence));
         }
@@ -228,12 +234,16 @@ impl Task {
     /// Asks the hub to log that an own device is taken out; if that fails, the next look tries again.
     fn evict(&self, out: &Out) {
         let withdraw = self.context.withdraw(self.meeting, self.session, out);
+        self.hand_in(submit_request::Item::Withdraw(withdraw));
+    }
+
+    /// Gives the hub a word of this server's own.
+    fn hand_in(&self, item: submit_request::Item) {
         let (peers, hub, meeting) = (self.context.peers.clone(), self.hub.clone(), self.meeting);
         self.context.tasks.spawn(async move {
-            let item = Some(submit_request::Item::Withdraw(withdraw));
             let meeting_id = meeting.as_bytes().to_vec().into();
-            let request = SubmitRequest { meeting_id, item, attachment: bytes::Bytes::new() };
-            let handed_in = timeout(WITHDRAWAL, async {
+            let request = SubmitRequest { meeting_id, item: Some(item), attachment: bytes::Bytes::new() };
+            let handed_in = timeout(PATIENCE, async {
                 let channel = peers.channel(&hub).await?;
                 MeetingServiceClient::new(channel)
                     .max_decoding_message_size(limits::CONTROL_MESSAGE_BYTES)
@@ -243,8 +253,10 @@ impl Task {
             });
             match handed_in.await {
                 Ok(Ok(_)) => {}
-                Ok(Err(refusal)) => info!(peer = %hub, %meeting, %refusal, "a withdrawal is refused"),
-                Err(_) => info!(peer = %hub, %meeting, "a withdrawal takes too long"),
+                Ok(Err(refusal)) => {
+                    info!(peer = %hub, %meeting, %refusal, "the hub refuses a word on an own device");
+                }
+                Err(_) => info!(peer = %hub, %meeting, "the hub takes too long with a word on an own device"),
             }
         });
     }
@@ -264,6 +276,7 @@ impl Task {
                 Ok(Go::On)
             }
             Some(Item::Passing(signed)) => self.aside(&Aside::Passing(signed)).await,
+            Some(Item::Attendance(signed)) => self.aside(&Aside::Attendance(signed)).await,
             Some(Item::RefusedAttempt(attempt)) => {
                 let attempt =
                     RefusedAttempt { domain: attempt.domain, times: attempt.times, time_ms: attempt.time_ms };
@@ -282,7 +295,7 @@ impl Task {
     }
 
     async fn aside(&mut self, aside: &Aside) -> store::Result<Go> {
-        match self.follower.check_aside(&self.context.peers.pins(), aside) {
+        match self.follower.check_aside(clock::now(), &self.context.peers.pins(), aside) {
             Ok(()) => self.house.aside(self.follower.room(), aside).await?,
             Err(error) => debug!(peer = %self.hub, %error, "what the hub told beside the log is dropped"),
         }

@@ -8,7 +8,7 @@ use conclave_core::{
         aside::Aside,
         hub::Ask,
         room::{Effect, Room},
-        watch::{self, Logged, Note, Order, Presence, Tidings, Told, What},
+        watch::{self, Logged, Missing, Note, Order, Tidings, Told, What},
     },
     time::Time,
 };
@@ -129,8 +129,8 @@ impl House {
         self.carry(told).await
     }
 
-    /// Gives the members that have had no stream for too long.
-    pub async fn missing(&mut self, room: &Room) -> store::Result<Vec<Presence>> {
+    /// Notes who has no stream, and says what is to be done about it.
+    pub async fn missing(&mut self, room: &Room) -> store::Result<Missing> {
         let closed = self.streams.extract_if(.., |_, notes| notes.is_closed());
         for (key, _) in closed {
             self.devices.close(key);

@@ -16,7 +16,7 @@ use conclave_core::{
         look,
         room::{Effect, Room},
         submission::Submission,
-        watch::{Note, What},
+        watch::{Note, Presence, What},
     },
 };
 use conclave_proto::{
@@ -180,11 +180,24 @@ impl Task {
         self.mirrors.retain(|mirror| !mirror.notes.is_closed());
         let (Some(house), Some(room)) = (&mut self.house, self.hub.room()) else { return Ok(()) };
         let session = room.session();
-        for presence in house.missing(room).await? {
+        let missing = house.missing(room).await?;
+        for (presence, away) in missing.attendance {
+            self.attend(session, presence, away);
+        }
+        for presence in missing.lost {
             debug!(meeting = %self.meeting, "a member without a stream is taken out");
             self.evict(session, &Out::Lost(presence));
         }
         Ok(())
+    }
+
+    fn attend(&mut self, session: SessionNumber, presence: Presence, away: bool) {
+        let attendance = self.context.attendance(self.meeting, session, presence, away);
+        let ticket = self.ticket();
+        let input = Input::Attend { ticket, from: self.context.own().clone(), attendance };
+        if let Err(error) = self.hub.handle(clock::now(), &self.context.peers.pins(), input) {
+            debug!(meeting = %self.meeting, %error, "nobody is told who cannot be reached");
+        }
     }
 
     fn evict(&mut self, session: SessionNumber, out: &Out) {
@@ -207,6 +220,11 @@ impl Task {
                 let ticket = self.ticket();
                 let input = Input::Withdraw { ticket, from: from.clone(), withdraw: withdraw.clone() };
                 self.give(ticket, input, reply, |reply| Order::Withdraw { from, withdraw, reply });
+            }
+            Order::Attend { from, attendance, reply } => {
+                let ticket = self.ticket();
+                let input = Input::Attend { ticket, from: from.clone(), attendance: attendance.clone() };
+                self.give(ticket, input, reply, |reply| Order::Attend { from, attendance, reply });
             }
             Order::ChangePolicy { from, statement, reply } => {
                 let ticket = self.ticket();
@@ -488,6 +506,7 @@ impl Task {
         for mirror in &self.mirrors {
             let item = match aside {
                 Aside::Passing(signed) => Item::Passing(signed.clone()),
+                Aside::Attendance(signed) => Item::Attendance(signed.clone()),
             };
             tell_in_passing(&mirror.notes, after, mirrored(self.meeting, session, item));
         }

@@ -47,6 +47,15 @@ pub enum Order {
         /// Where it stands.
         reply: Reply<Receipt>,
     },
+    /// A domain says whether its own device can be reached.
+    Attend {
+        /// The domain that hands it in.
+        from: Domain,
+        /// As it signed it.
+        attendance: ServerSigned,
+        /// Taken.
+        reply: Reply<Receipt>,
+    },
     /// Change the policy while no session runs.
     ChangePolicy {
         /// The domain that hands it in.

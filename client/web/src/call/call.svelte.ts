@@ -203,6 +203,9 @@ export class Call {
       case 'reaction':
         this.signals.react(event.device, event.reaction);
         break;
+      case 'away':
+        this.signals.attend(event.device, event.away);
+        break;
       case 'muted_by':
         void this.own.mute();
         this.notices.add('muted-by', { name: this.nameOf(event.device, event.address) });

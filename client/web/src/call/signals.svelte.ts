@@ -1,4 +1,4 @@
-// Hands and reactions.
+// Hands, reactions, and who cannot be reached.
 
 import type { CallEvent, DeviceUri, Reaction } from '../core/events';
 
@@ -18,6 +18,8 @@ export class Signals {
   /** Who wants to speak, with the place in the order. */
   hands = $state.raw<ReadonlyMap<DeviceUri, number>>(new Map());
   reactions = $state.raw<Shown[]>([]);
+  /** Whose own server has no stream to their device now. */
+  away = $state.raw<ReadonlySet<DeviceUri>>(new Set());
   private next = 1;
 
   /** Who wants to speak, the first first. */
@@ -32,6 +34,11 @@ export class Signals {
     this.hands = hands;
   }
 
+  attend(device: DeviceUri, away: boolean): void {
+    const others = [...this.away].filter((one) => one !== device);
+    this.away = new Set(away ? [...others, device] : others);
+  }
+
   react(device: DeviceUri, reaction: Reaction): void {
     const picture = REACTIONS[reaction];
     if (picture === undefined) return;
@@ -40,8 +47,9 @@ export class Signals {
     setTimeout(() => (this.reactions = this.reactions.filter((one) => one.id !== shown.id)), SHOWN_MS);
   }
 
-  /** Who is gone wants nothing any more. */
+  /** Who is gone wants nothing any more, and is not away. */
   members(present: ReadonlySet<DeviceUri>): void {
     this.hands = new Map([...this.hands].filter(([device]) => present.has(device)));
+    this.away = new Set([...this.away].filter((device) => present.has(device)));
   }
 }

@@ -150,6 +150,7 @@ export type CallEvent =
   /** Somebody's line as it is now; own lines come only when they are done. */
   | { type: 'typing'; device: DeviceUri; address: string; line: number; text: string; done: boolean; time_ms: number }
   /** Mute this device's microphone at once; `device` asked for it. */
+  | { type: 'away'; device: DeviceUri; away: boolean }
   | { type: 'muted_by'; device: DeviceUri; address: string }
   | { type: 'keys'; epoch: number }
   | { type: 'refused_attempt'; domain: string; times: number }

@@ -149,6 +149,7 @@ impl Device {
             self.resubmit(meeting);
         }
         self.tell_typing(now, meeting);
+        self.forget_absences(now, meeting);
     }
 
     /// What the last entries made possible or due.

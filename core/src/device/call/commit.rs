@@ -87,6 +87,9 @@ impl Device {
         for device in change.lowered {
             self.tell(meeting, CallEvent::Hand { device, raised: None });
         }
+        for device in change.absent {
+            self.tell(meeting, CallEvent::Away { device, away: false });
+        }
         if change.added {
             self.say_again(now, meeting);
             self.spare_the_wait(now, meeting);
@@ -164,6 +167,8 @@ struct Change {
     removed: Vec<LeafIndex>,
     /// Hands of devices that are gone.
     lowered: Vec<DeviceUri>,
+    /// Devices that are gone and could not be reached before.
+    absent: Vec<DeviceUri>,
     added: bool,
     policy_changed: bool,
 }
@@ -208,8 +213,12 @@ impl Inside {
         let before = super::confirm::Before { group: self.member.snapshot(), view: self.view.clone() };
         let policy_changed = permitted.statement.is_some();
         let gone = contents.removes.iter().filter_map(|leaf| self.view.member(*leaf));
-        let gone = gone.map(|facts| facts.device).inspect(|device| self.typing.forget(device));
-        let lowered = gone.filter(|device| self.hands.forget(device)).collect();
+        let gone: Vec<_> = gone.map(|facts| facts.device).collect();
+        for device in &gone {
+            self.typing.forget(device);
+        }
+        let absent = gone.iter().filter(|device| self.away.forget(device)).cloned().collect();
+        let lowered = gone.into_iter().filter(|device| self.hands.forget(device)).collect();
         self.member.merge(staged)?;
         let (sequence, time) = (entry.sequence(), entry.header().time);
         let effects = self.view.merged(sequence, &contents, permitted, self.member.roster(), time);
@@ -223,7 +232,7 @@ impl Inside {
             self.unconfirmed.confirmed(self.member.epoch());
         }
         let (removed, added) = (contents.removes, !contents.adds.is_empty());
-        Ok(Change { effects, removed, lowered, added, policy_changed })
+        Ok(Change { effects, removed, lowered, absent, added, policy_changed })
     }
 
     /// Plans to say that this member entered the epoch; the nearest after the committer speaks first (spec: DEV-10).

@@ -82,14 +82,14 @@ impl Device {
             Some(Item::Batch(batch)) => self.batch(now, meeting, &batch),
             Some(Item::Ask(ask)) => self.asked(meeting, &ask),
             Some(Item::Notice(notice)) => {
-                self.noticed(meeting, notice);
+                self.noticed(now, meeting, notice);
                 Ok(())
             }
             None => Ok(()),
         }
     }
 
-    fn noticed(&mut self, meeting: &MeetingAddress, notice: api::Notice) {
+    fn noticed(&mut self, now: Time, meeting: &MeetingAddress, notice: api::Notice) {
         use api::notice::Notice as Told;
         match notice.notice {
             Some(Told::RefusedAttempt(attempt)) => {
@@ -98,6 +98,7 @@ impl Device {
                 }
             }
             Some(Told::Passing(signed)) => self.passed(meeting, &signed),
+            Some(Told::Attendance(signed)) => self.attended(now, meeting, &signed),
             None => {}
         }
     }

@@ -5,6 +5,7 @@
 //!                           └──── FOUND: the own founding commit ────▲
 //! ```
 
+mod attendance;
 mod change;
 mod commands;
 mod commit;
@@ -29,6 +30,7 @@ use conclave_proto::{client::v1 as api, types::v1 as types};
 use prost::bytes::{Bytes, BytesMut};
 
 use self::{
+    attendance::Away,
     change::{Committing, Wanted},
     confirm::Unconfirmed,
     message::Outgoing,
@@ -147,6 +149,8 @@ pub(super) struct Inside {
     pub(super) token: Option<types::DeviceSigned>,
     /// Lines that are being typed.
     pub(super) typing: Typing,
+    /// Who cannot be reached.
+    pub(super) away: Away,
     /// The entry by which this device came.
     pub(super) entered: Sequence,
     /// Messages that were told already.
@@ -172,6 +176,7 @@ impl Inside {
             let_in: BTreeSet::new(),
             token: None,
             typing: Typing::default(),
+            away: Away::default(),
             entered: tip.sequence,
             seen: BTreeSet::new(),
             rejected: None,
@@ -213,7 +218,8 @@ impl Call {
     pub(super) fn deadline(&self) -> Option<Time> {
         let confirm = match &self.stage {
             Stage::Inside(inside) => {
-                inside.unconfirmed.deadline().into_iter().chain(inside.typing.deadline()).min()
+                let own = [inside.unconfirmed.deadline(), inside.typing.deadline(), inside.away.deadline()];
+                own.into_iter().flatten().min()
             }
             Stage::Asking(asking) => Some(asking.expires),
             _ => None,

@@ -113,10 +113,13 @@ impl Follower {
         taken
     }
 
-    /// Whether what the hub tells beside the log may be told to the own devices (spec: LOG-19).
-    pub fn check_aside(&self, pins: &Pins, aside: &Aside) -> Result<(), Error> {
+    /// Whether what the hub tells beside the log may be told to the own devices (spec: LOG-19, LOG-20).
+    pub fn check_aside(&self, now: Time, pins: &Pins, aside: &Aside) -> Result<(), Error> {
         match aside {
             Aside::Passing(signed) => self.room.check_passing(signed, Trust::Verify(pins)),
+            Aside::Attendance(signed) => {
+                self.room.check_attendance(signed, Trust::Verify(pins), now).map(|_| ())
+            }
         }
     }
 

@@ -37,6 +37,15 @@ pub enum Input {
         /// As that domain signed it.
         withdraw: ServerSigned,
     },
+    /// A domain says whether its own device can be reached.
+    Attend {
+        /// For the reply.
+        ticket: Ticket,
+        /// The domain that handed it in.
+        from: Domain,
+        /// As that domain signed it.
+        attendance: ServerSigned,
+    },
     /// The policy is to change while no session runs.
     ChangePolicy {
         /// For the reply.
@@ -53,7 +62,7 @@ pub enum Input {
 /// Where something stands in the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Receipt {
-    /// Its place; 0 for a change of policy outside a session.
+    /// Its place; 0 for what is not logged.
     pub sequence: Sequence,
     /// The hub's time.
     pub time: Time,

@@ -111,6 +111,7 @@ impl Hub {
                 self.submit(now, pins, ticket, &from, &submission, attachment)
             }
             Input::Withdraw { ticket, from, withdraw } => self.withdraw(now, pins, ticket, &from, &withdraw),
+            Input::Attend { ticket, from, attendance } => self.attend(now, pins, ticket, &from, attendance),
             Input::ChangePolicy { ticket, from, statement } => {
                 self.change_policy(now, pins, ticket, &from, &statement)
             }
@@ -226,6 +227,30 @@ impl Hub {
         let room = self.room.as_ref().ok_or(room::Error::NotRunning)?;
         room.check_passing(signed, Trust::Verify(pins))?;
         let (session, aside) = (room.session(), Aside::Passing(signed.clone()));
+        self.queue.push(Queued::Ready(Box::new(Output::Aside { session, aside })));
+        self.reply(ticket, Receipt { sequence: Sequence(0), time: now });
+        Ok(())
+    }
+
+    /// A domain says whether its own device can be reached: told to those who listen now, and not kept (spec: LOG-20).
+    fn attend(
+        &mut self,
+        now: Time,
+        pins: &Pins,
+        ticket: Ticket,
+        from: &Domain,
+        signed: wire::ServerSigned,
+    ) -> Result<(), Error> {
+        if signed.domain != from.as_str() {
+            return Err(submission::Error::WrongDomain.into());
+        }
+        let room = self.room.as_ref().ok_or(room::Error::NotRunning)?;
+        let said = room.check_attendance(&signed, Trust::Verify(pins), now)?;
+        let length = signed.signed.as_ref().map_or(0, |signed| signed.payload.len());
+        if !self.rates.take(&said.device, Kind::Passing, length, now) {
+            return Err(room::Error::RateLimited.into()); // LOG-14
+        }
+        let (session, aside) = (said.session, Aside::Attendance(signed));
         self.queue.push(Queued::Ready(Box::new(Output::Aside { session, aside })));
         self.reply(ticket, Receipt { sequence: Sequence(0), time: now });
         Ok(())

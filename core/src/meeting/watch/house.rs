@@ -1,13 +1,13 @@
 //! The own devices of one session: their streams, what each is told, and who has no stream any more.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+use std::{collections::BTreeMap, time::Duration};
 
 use conclave_proto::client::v1::{RefusedAttempt, StandingState};
 
-use super::{Note, Tidings, What};
+use super::{
+    Note, Tidings, What,
+    absence::{self, Absences, Missing},
+};
 use crate::{
     identity::address::{DeviceUri, Domain},
     ids::{KeyPackageRef, Sequence, SessionNumber},
@@ -19,10 +19,6 @@ use crate::{
     time::Time,
 };
 
-/// How long a member may be without a stream before its server takes it out.
-pub const ABSENCE: Duration = Duration::from_secs(30);
-/// How long a member that asks to enter anew may stay what it was: by then somebody should have replaced it.
-const REPLACED: Duration = Duration::from_secs(5);
 /// How long a stream waits for a Join that is not in the log yet.
 pub const UNSEEN: Duration = Duration::from_secs(20);
 
@@ -83,12 +79,8 @@ pub struct House<K> {
     own: Domain,
     streams: Vec<Stream<K>>,
     asks: BTreeMap<DeviceUri, Ask>,
-    /// Presences without a stream, and since when.
-    absent: BTreeMap<Presence, Duration>,
+    absences: Absences,
 }
-
-/// A device that is in, and the commit by which it entered.
-pub type Presence = (DeviceUri, Sequence);
 
 /// How a stream begins.
 enum Start {
@@ -125,7 +117,7 @@ impl Start {
 impl<K: Copy + Eq> House<K> {
     /// Nobody is there yet.
     pub const fn new(own: Domain) -> Self {
-        Self { own, streams: Vec::new(), asks: BTreeMap::new(), absent: BTreeMap::new() }
+        Self { own, streams: Vec::new(), asks: BTreeMap::new(), absences: Absences::new() }
     }
 
     /// Opens a device's stream; `at` comes from a clock that never jumps.
@@ -241,9 +233,9 @@ impl<K: Copy + Eq> House<K> {
 
     /// Members are told something that is not in the log, after all that was in it by then.
     pub fn aside(&self, room: &Room, aside: &Aside) -> Vec<Told<K>> {
-        let (tip, author) = (room.tip().sequence.0, aside.author());
+        let (tip, subject) = (room.tip().sequence.0, aside.subject());
         let members = self.streams.iter().filter(|stream| stream.inside && !stream.over);
-        let others = members.filter(|stream| author.as_ref() != Some(&stream.device));
+        let others = members.filter(|stream| subject.as_ref() != Some(&stream.device));
         others.map(|stream| stream.tell(tip, Tidings::Aside(aside.clone()))).collect()
     }
 
@@ -275,34 +267,29 @@ impl<K: Copy + Eq> House<K> {
         told
     }
 
-    /// Notes who has no stream; gives those who have had none for too long (spec: FED-13).
-    pub fn missing(&mut self, room: &Room, at: Duration) -> Vec<Presence> {
+    /// Notes who has no stream, and says what is to be done about it.
+    pub fn missing(&mut self, room: &Room, at: Duration) -> Missing {
         if room.is_over() {
-            self.absent.clear();
-            return Vec::new();
+            self.absences.clear();
+            return Missing::default();
         }
-        // Who asks to enter anew has no stream as a member.
-        let follows =
-            |device: &DeviceUri| self.streams.iter().any(|stream| stream.inside && stream.device == *device);
         let own = room.present().filter(|member| *member.device.domain() == self.own);
-        let lonely = own.filter(|member| !follows(&member.device));
-        let lonely: BTreeSet<_> = lonely.map(|member| (member.device.clone(), member.entered)).collect();
-        self.absent.retain(|presence, _| lonely.contains(presence));
-        let mut late = Vec::new();
-        for presence in lonely {
-            let anew = self.streams.iter().any(|stream| stream.device == presence.0);
-            let since = self.absent.entry(presence.clone()).or_insert(at);
-            if at >= *since + if anew { REPLACED } else { ABSENCE } {
-                *since = at; // Tried again if it does not come into the log.
-                late.push(presence);
-            }
-        }
-        late
+        let present = own.map(|member| {
+            let mut streams = self.streams.iter().filter(|stream| stream.device == member.device);
+            // Who asks to enter anew has no stream as a member.
+            let has = match streams.next() {
+                None => absence::Stream::None,
+                Some(first) if first.inside || streams.any(|stream| stream.inside) => absence::Stream::Member,
+                Some(_) => absence::Stream::Anew,
+            };
+            ((member.device.clone(), member.entered), has)
+        });
+        self.absences.look(&present.collect(), at)
     }
 
     /// Whether there is anything to look after.
     pub fn is_idle(&self) -> bool {
-        self.streams.is_empty() && self.absent.is_empty()
+        self.streams.is_empty() && self.absences.is_empty()
     }
 
     fn forget_ended(&mut self) {

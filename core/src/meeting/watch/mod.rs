@@ -2,12 +2,14 @@
 //!
 //! The same at hub and follower. It reads the room and decides nothing; whoever drives it fetches entries and carries messages.
 
+mod absence;
 mod house;
 mod item;
 mod reader;
 
 pub use self::{
-    house::{ABSENCE, House, NotHere, Opened, Order, Presence, Told, UNSEEN},
+    absence::{ABSENCE, Missing, Presence},
+    house::{House, NotHere, Opened, Order, Told, UNSEEN},
     item::{Logged, Tidings, batch},
     reader::{Note, Reader, Step, What},
 };

@@ -11,7 +11,7 @@ use conclave_core::{
         aside::Aside,
         hub::Ask,
         room::{Effect, Room},
-        watch::{self, Logged, Order, Presence, Reader, Step, Tidings, Told},
+        watch::{self, Logged, Missing, Order, Reader, Step, Tidings, Told},
     },
     time::Time,
 };
@@ -123,8 +123,8 @@ impl House {
         }
     }
 
-    /// Gives the members that have had no stream for too long.
-    pub(crate) fn missing(&mut self, room: &Room, log: &Log, now: Time, out: &mut Out) -> Vec<Presence> {
+    /// Notes who has no stream, and says what is to be done about it.
+    pub(crate) fn missing(&mut self, room: &Room, log: &Log, now: Time, out: &mut Out) -> Missing {
         let told = self.devices.give_up(at(now));
         self.carry(log, told, out);
         self.devices.missing(room, at(now))

@@ -227,7 +227,7 @@ impl HomeServer {
             }
             MirrorItem::Aside(aside) => {
                 let (Some(stored), room) = (stored, seat.follower.room()) else { return };
-                if seat.follower.check_aside(&self.pins, &aside).is_ok() {
+                if seat.follower.check_aside(now, &self.pins, &aside).is_ok() {
                     seat.house.aside(room, &stored.log, &aside, &mut self.out);
                 }
             }
@@ -310,8 +310,13 @@ impl HomeServer {
                 continue;
             }
             let room = seat.follower.room();
-            let late = seat.house.missing(room, &stored.log, now, &mut self.out);
-            for gone in late {
+            let missing = seat.house.missing(room, &stored.log, now, &mut self.out);
+            for (presence, away) in missing.attendance {
+                let attendance = self.attendance(now, place.1, session, presence, away);
+                let request = peer::Request::Attend { meeting: place.1, attendance };
+                self.request(place.0.clone(), request, Origin::Nobody);
+            }
+            for gone in missing.lost {
                 let withdraw = self.withdraw(now, place.1, session, &gone);
                 let request = peer::Request::Withdraw { meeting: place.1, withdraw };
                 self.request(place.0.clone(), request, Origin::Nobody);

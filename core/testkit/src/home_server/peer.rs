@@ -37,6 +37,7 @@ pub(crate) enum Request {
     LookUpUser(String),
     Submit { meeting: MeetingId, submission: Signed, attachment: Bytes },
     Withdraw { meeting: MeetingId, withdraw: ServerSigned },
+    Attend { meeting: MeetingId, attendance: ServerSigned },
     ChangePolicy { meeting: MeetingId, statement: DeviceSigned },
     Invite(Box<SealedInvitation>),
 }

@@ -120,6 +120,9 @@ impl HomeServer {
             peer::Request::Withdraw { meeting, withdraw } => {
                 self.at_hub(now, meeting, origin, |ticket| Input::Withdraw { ticket, from, withdraw });
             }
+            peer::Request::Attend { meeting, attendance } => {
+                self.at_hub(now, meeting, origin, |ticket| Input::Attend { ticket, from, attendance });
+            }
             peer::Request::ChangePolicy { meeting, statement } => {
                 self.at_hub(now, meeting, origin, |ticket| Input::ChangePolicy { ticket, from, statement });
             }

@@ -106,6 +106,9 @@ impl MeetingService for Meetings {
             Some(Item::Withdraw(withdraw)) => {
                 meeting.ask(|reply| Order::Withdraw { from, withdraw, reply }).await?
             }
+            Some(Item::Attendance(attendance)) => {
+                meeting.ask(|reply| Order::Attend { from, attendance, reply }).await?
+            }
             None => return Err(Refusal::MALFORMED.into()),
         };
         Ok(Response::new(SubmitResponse { sequence: sequence.0, time_ms: time.as_ms() }))
