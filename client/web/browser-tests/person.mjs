@@ -43,6 +43,7 @@ export class Person {
     context.on('page', (page) => person.#watch(page));
     context.on('request', (request) => person.requests.push(request.url()));
     person.page = await context.newPage();
+    await person.watching;
     return person;
   }
 
@@ -62,6 +63,16 @@ export class Person {
       if (message.type() === 'error') this.errors.push(`${message.text()} (${message.location().url})`);
     });
     page.on('pageerror', (error) => this.errors.push(String(error)));
+    this.watching = this.#watchWorkers(page).catch(() => undefined); // A page that is closed meanwhile does nothing any more.
+  }
+
+  /** What a worker does against the policy is told to nobody but the browser's own log. */
+  async #watchWorkers(page) {
+    const log = await this.context.newCDPSession(page);
+    log.on('Log.entryAdded', ({ entry }) => {
+      if (entry.source === 'worker' && entry.level === 'error') this.errors.push(`${entry.text} (${entry.url})`);
+    });
+    await log.send('Log.enable');
   }
 
   // The door.
