@@ -40,6 +40,17 @@ test('the grid shows everybody once over its pages, in order', () => {
   }
 });
 
+test('no camera is cut down to a stripe, and only on phones one stands upright', () => {
+  for (const size of [DESKTOP, { width: 900, height: 680 }, { width: 1248, height: 300 }, { width: 600, height: 900 }, PHONE]) {
+    for (const count of [1, 2, 3, 5, 9]) {
+      const { smallWidth, smallHeight, columns, rows } = grid(named(count), size, 0);
+      const shape = smallWidth / smallHeight;
+      assert.ok(shape < 1.78 && (shape > 1.33 || size === PHONE), `${count} on ${size.width} by ${size.height}: ${shape}`);
+      assert.ok(smallWidth * columns <= size.width && smallHeight * rows <= size.height);
+    }
+  }
+});
+
 test('a page that is not there is the nearest one that is', () => {
   const tiles = named(25);
   const { pages } = grid(tiles, DESKTOP, 0);

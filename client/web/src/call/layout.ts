@@ -1,7 +1,9 @@
 // Where tiles stand: pure, so that it can be tested.
 
-/** Width over height of a tile. */
+/** Width over height of a tile: what is aimed at, and between what it stays, so that no camera is cut down to a stripe. */
 const SHAPE = 16 / 10;
+const WIDEST = 16 / 9;
+const SQUAREST = 4 / 3;
 /** Narrower tiles show nobody's face. */
 const NARROWEST = 190;
 const NARROWEST_ON_PHONES = 150;
@@ -28,6 +30,7 @@ export interface Arrangement {
   page: number;
   pages: number;
   /** In CSS pixels; 0 if there is none. */
+  smallWidth: number;
   smallHeight: number;
   largeHeight: number;
 }
@@ -56,7 +59,10 @@ export function grid(tiles: string[], size: Size, wantedPage: number): Arrangeme
   const { shown, page, pages } = cut(tiles, room, wantedPage);
   const count = columns(shown.length, size);
   const rows = Math.max(1, Math.ceil(shown.length / count));
-  return { large: undefined, small: shown, columns: count, rows, page, pages, smallHeight: size.height / rows, largeHeight: 0 };
+  const [width, height] = [size.width / count, size.height / rows];
+  // People on phones hold their cameras upright.
+  const smallHeight = size.width < PHONE ? height : Math.min(height, width / SQUAREST);
+  return { large: undefined, small: shown, columns: count, rows, page, pages, smallWidth: Math.min(width, height * WIDEST), smallHeight, largeHeight: 0 };
 }
 
 /** One tile large, the others in a strip. */
@@ -66,7 +72,7 @@ export function speaker(tiles: string[], large: string, size: Size, wantedPage: 
   const room = Math.min(MOST - 1, Math.max(FEWEST, Math.floor(size.width / (strip * SHAPE))));
   const { shown, page, pages } = cut(others, room, wantedPage);
   const columns = Math.max(1, shown.length);
-  return { large, small: shown, columns, rows: 1, page, pages, smallHeight: strip, largeHeight: size.height - strip };
+  return { large, small: shown, columns, rows: 1, page, pages, smallWidth: strip * SHAPE, smallHeight: strip, largeHeight: size.height - strip };
 }
 
 function cut(tiles: string[], room: number, wanted: number): { shown: string[]; page: number; pages: number } {
