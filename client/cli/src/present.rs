@@ -312,8 +312,10 @@ pub fn call_event(meeting: &MeetingAddress, event: &CallEvent) -> Note {
                 if *up { "Your server is back." } else { "Your server is out of reach; trying again." };
             Note::new("connection", json!({ "connected": up }), text)
         }
-        CallEvent::Alarm(sentence) => {
-            Note::new("alarm", json!({ "message": sentence }), format!("WARNING: {}", clean(sentence)))
+        CallEvent::Alarm(error) => {
+            let sentence = error.to_string();
+            let text = format!("WARNING: {}", clean(&sentence));
+            Note::new("alarm", json!({ "id": error.problem().id(), "message": sentence }), text)
         }
         CallEvent::Over(over) => self::over(over),
     }
@@ -436,7 +438,7 @@ fn over(over: &Over) -> Note {
         Over::Removed => ("removed", "A host removed you; you cannot come back to this meeting.".to_owned()),
         Over::Denied => ("denied", "A host turned you away.".to_owned()),
         Over::Ended => ("ended", "The meeting was ended for everybody.".to_owned()),
-        Over::Refused(why) => ("refused", format!("You could not enter: {}", clean(why))),
+        Over::Refused(why) => ("refused", format!("You could not enter: {}", clean(&why.to_string()))),
     };
     Note::new("over", json!({ "reason": name, "message": text }), text)
 }
@@ -479,6 +481,7 @@ fn finished(statistics: &Statistics) -> String {
 #[cfg(test)]
 mod tests {
     use conclave_core::{
+        device::io::ApiError,
         identity::address::{DeviceUri, Domain},
         ids::{MeetingId, Sequence},
         time::Time,
@@ -506,6 +509,8 @@ mod tests {
         let told = event(&Event::Bounced { recipient: "x\ny".to_owned(), reason: "a\nb".to_owned() });
         assert_eq!(told.text.lines().count(), 1);
         assert_eq!(failure("local", "a\nb").text.lines().count(), 1);
-        assert_eq!(over(&Over::Refused("a\nb".to_owned())).text.lines().count(), 1);
+        let reason = ErrorReason::Bug;
+        let refused = DeviceError::Api(ApiError { reason, message: "a\nb".to_owned(), retry_after: None });
+        assert_eq!(over(&Over::Refused(refused)).text.lines().count(), 1);
     }
 }

@@ -5,6 +5,7 @@ use conclave_core::{
         Device,
         command::RequestId,
         io::{CallId, Input, StreamId},
+        problem::Problem,
     },
     identity::{address::Domain, descriptor::Descriptor},
     machine::Machine,
@@ -23,6 +24,7 @@ use crate::{
     effect::{self, Failure},
     time,
     vault::{self, Vault},
+    view,
 };
 
 /// One signed-in device, or one that is about to sign in.
@@ -69,9 +71,9 @@ impl Client {
         self.device.uri().map(ToString::to_string)
     }
 
-    /// Begins a command, given as JSON; its end comes as an event that names this number.
+    /// Begins a command, given as JSON; its end comes as an event that names this number. Throws a problem, as JSON.
     pub fn command(&mut self, json: &str) -> Result<f64, JsValue> {
-        let command = command::parse(json).map_err(|error| sentence(&error))?;
+        let command = command::parse(json).map_err(|error| problem(&error.problem()))?;
         let request = RequestId(self.next_request);
         self.next_request += 1;
         self.take(Input::Command { request, command })?;
@@ -147,10 +149,10 @@ pub fn domain_of(descriptor: &[u8]) -> Result<String, JsValue> {
     Ok(descriptor.domain.to_string())
 }
 
-/// `ID@HUB` of a link or address; the error says what is wrong with it.
+/// `ID@HUB` of a link or address; throws the problem with it, as JSON.
 #[wasm_bindgen]
 pub fn meeting_address(text: &str) -> Result<String, JsValue> {
-    let link = Link::parse(text).map_err(|error| sentence(&error))?;
+    let link = Link::parse(text).map_err(|error| problem(&(&error).into()))?;
     Ok(format!("{}@{}", link.meeting, link.hub))
 }
 
@@ -158,6 +160,11 @@ pub fn meeting_address(text: &str) -> Result<String, JsValue> {
 #[wasm_bindgen]
 pub fn first_track_number() -> u32 {
     track::first_number(time::now()).0
+}
+
+/// A problem as JavaScript throws it: its JSON.
+fn problem(problem: &Problem) -> JsValue {
+    view::problem(problem).to_string().into()
 }
 
 /// An error as JavaScript throws it.

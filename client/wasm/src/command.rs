@@ -1,21 +1,39 @@
 //! Commands as a page writes them: JSON.
 
 use conclave_core::{
-    device::command::{Command, Door, MeetingAddress, NewMeeting},
+    device::{
+        command::{Command, Door, MeetingAddress, NewMeeting},
+        problem::Problem,
+    },
     group::suite::Suite,
-    identity::address::{DeviceUri, UserAddress},
-    meeting::link::Link,
+    identity::address::{self, DeviceUri, UserAddress},
+    meeting::link::{self, Link},
 };
 use conclave_proto::types::v1 as types;
 use serde::Deserialize;
 
 /// A command cannot be understood.
-#[derive(Debug)]
-pub(crate) struct Error(String);
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// It names no meeting.
+    #[error(transparent)]
+    Link(#[from] link::Error),
+    /// It names no person, or no device.
+    #[error(transparent)]
+    Address(#[from] address::Error),
+    /// It is not of its form.
+    #[error(transparent)]
+    Form(#[from] serde_json::Error),
+}
 
-impl std::fmt::Display for Error {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0)
+impl Error {
+    /// What a person is told.
+    pub(crate) fn problem(&self) -> Problem {
+        match self {
+            Self::Link(error) => error.into(),
+            Self::Address(error) => error.into(),
+            Self::Form(_) => Problem::Bug,
+        }
     }
 }
 
@@ -105,12 +123,10 @@ impl From<Track> for types::Track {
 
 /// Reads one.
 pub(crate) fn parse(json: &str) -> Result<Command, Error> {
-    let wire: Wire = serde_json::from_str(json).map_err(error)?;
+    let wire: Wire = serde_json::from_str(json)?;
     Ok(match wire {
         Wire::SignIn { user, password, label } => Command::SignIn { user, password: password.into(), label },
-        Wire::SignInGuest { link, name } => {
-            Command::SignInGuest { link: Link::parse(&link).map_err(error)?, name }
-        }
+        Wire::SignInGuest { link, name } => Command::SignInGuest { link: Link::parse(&link)?, name },
         Wire::SignOut { device, everywhere } => {
             Command::SignOut { device: device.as_deref().map(parse_device).transpose()?, everywhere }
         }
@@ -174,7 +190,7 @@ pub(crate) fn parse(json: &str) -> Result<Command, Error> {
 
 /// By what a person enters: a link with its secret, or the address alone.
 fn door(text: &str) -> Result<Door, Error> {
-    let link = Link::parse(text).map_err(error)?;
+    let link = Link::parse(text)?;
     Ok(if link.secret.is_some() {
         Door::Link(link)
     } else {
@@ -184,20 +200,16 @@ fn door(text: &str) -> Result<Door, Error> {
 
 /// `ID@HUB`.
 pub(crate) fn address(text: &str) -> Result<MeetingAddress, Error> {
-    let link = Link::parse(text).map_err(error)?;
+    let link = Link::parse(text)?;
     Ok(MeetingAddress { id: link.meeting, hub: link.hub })
 }
 
 fn user(text: &str) -> Result<UserAddress, Error> {
-    UserAddress::parse(text).map_err(error)
+    Ok(UserAddress::parse(text)?)
 }
 
 fn parse_device(text: &str) -> Result<DeviceUri, Error> {
-    DeviceUri::parse(text).map_err(error)
-}
-
-fn error(error: impl std::fmt::Display) -> Error {
-    Error(error.to_string())
+    Ok(DeviceUri::parse(text)?)
 }
 
 #[cfg(test)]
@@ -217,6 +229,6 @@ mod tests {
             panic!("a reaction")
         };
         assert!(react("poop").is_err());
-        assert!(refused.to_string().contains("a meeting is named by a link"));
+        assert_eq!(refused.problem(), Problem::LinkForm);
     }
 }

@@ -7,6 +7,7 @@ use conclave_core::{
         event::{
             CallEvent, Done, Event, Invited, Looked, Meeting, Member, Over, Roster, Standing, Verification,
         },
+        problem::Problem,
     },
     group::suite::Suite,
     meeting::policy::{Policy, Role},
@@ -41,7 +42,15 @@ pub(crate) fn reason(reason: ErrorReason) -> String {
 }
 
 fn error(error: &DeviceError) -> Value {
-    json!({ "reason": reason(error.reason()), "message": error.to_string() })
+    let mut fields = problem(&error.problem());
+    fields["reason"] = reason(error.reason()).into();
+    fields
+}
+
+/// A sentence's id and what stands in it, for the texts of every language.
+pub(crate) fn problem(problem: &Problem) -> Value {
+    let arguments = problem.arguments().into_iter().map(|(name, value)| (name.to_owned(), value.into()));
+    json!({ "id": problem.id(), "arguments": arguments.collect::<serde_json::Map<_, _>>() })
 }
 
 fn address(meeting: &MeetingAddress) -> String {
@@ -149,7 +158,7 @@ fn call_event(event: &CallEvent) -> Value {
         }
         CallEvent::Voided { by } => json!({ "type": "voided", "address": by.user().to_string() }),
         CallEvent::Connected(up) => json!({ "type": "connection", "connected": up }),
-        CallEvent::Alarm(sentence) => json!({ "type": "alarm", "message": sentence }),
+        CallEvent::Alarm(error) => json!({ "type": "alarm", "problem": problem(&error.problem()) }),
         CallEvent::Over(over) => self::over(over),
     }
 }
@@ -173,14 +182,14 @@ fn policy(policy: &Policy) -> Value {
 }
 
 fn over(over: &Over) -> Value {
-    let (reason, message) = match over {
-        Over::Left => ("left", ""),
-        Over::Removed => ("removed", ""),
-        Over::Denied => ("denied", ""),
-        Over::Ended => ("ended", ""),
-        Over::Refused(why) => ("refused", why.as_str()),
+    let (reason, why) = match over {
+        Over::Left => ("left", None),
+        Over::Removed => ("removed", None),
+        Over::Denied => ("denied", None),
+        Over::Ended => ("ended", None),
+        Over::Refused(why) => ("refused", Some(problem(&why.problem()))),
     };
-    json!({ "type": "over", "reason": reason, "message": message })
+    json!({ "type": "over", "reason": reason, "problem": why })
 }
 
 const fn suite(suite: Suite) -> &'static str {
@@ -213,5 +222,20 @@ fn kind(track: &types::Track) -> &'static str {
         types::TrackKind::Screen => "screen",
         types::TrackKind::ScreenAudio => "screen_audio",
         types::TrackKind::Unspecified => "unknown",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)] // Tests may panic.
+    use super::*;
+
+    /// The web client's tests hold its texts against this list, which so cannot lag behind core.
+    #[test]
+    fn the_list_of_problems_that_the_texts_are_tested_with_is_complete() {
+        let listed = serde_json::from_str::<Value>(include_str!("../../web/test/problems.json")).unwrap();
+        let all: serde_json::Map<_, _> =
+            Problem::all().into_iter().map(|(id, arguments)| (id, arguments.into())).collect();
+        assert_eq!(listed, Value::Object(all.clone()), "{}", serde_json::to_string_pretty(&all).unwrap());
     }
 }

@@ -11,24 +11,24 @@ let alice, link;
 
 test('a malformed link is told what is wrong with it', async () => {
   alice = await stage.signedIn(stage.north, 'alice');
+  const id = 'a'.repeat(52);
+  const secret = 's'.repeat(43);
   const malformed = {
-    '/m/': 'nothing',
-    '/m/hello': 'no hub',
-    [`/m/zz@${stage.north.domain}#secret`]: 'no id',
-    [`/m/${'a'.repeat(52)}@${stage.north.domain}#short`]: 'a short secret',
-    [`/m/${'a'.repeat(52)}@-`]: 'a hub that is no domain',
-    '/m/%E0%A4%A@x': 'a broken escape',
+    '/m/': /should look like https:/,
+    '/m/hello': /should look like https:/,
+    [`/m/zz@${stage.north.domain}#${secret}`]: /before the @ has .?2.? characters instead of 52/,
+    [`/m/${id.replace('a', '1')}@${stage.north.domain}`]: /before the @ holds a character/,
+    [`/m/${id}@${stage.north.domain}#short`]: /after the # has .?5.? characters instead of 43/,
+    [`/m/${id}@${stage.north.domain}#${secret.replace('s', '*')}`]: /after the # holds a character/,
+    [`/m/${id}@-`]: /after the @ is not the name of a server/,
+    '/m/%E0%A4%A@x': /before the @ has/,
   };
-  const said = new Set();
-  for (const path of Object.keys(malformed)) {
+  for (const [path, why] of Object.entries(malformed)) {
     await alice.goTo(path);
-    const text = await alice.page.getByText('This link does not work:').innerText();
-    assert.ok(text.length > 'This link does not work: '.length + 10, `${malformed[path]}: ${text}`);
-    said.add(text);
+    assert.match(await alice.page.getByText('This link does not work:').innerText(), why, path);
     await alice.press('To the start page');
     await alice.atStart();
   }
-  assert.ok(said.size >= 3, [...said].join('\n'));
 });
 
 test('nonsense that is pasted into the field is told so too', async () => {
@@ -86,7 +86,7 @@ test('hostile names are text', async () => {
   for (const name of ['w'.repeat(10_000), 'Gwen\u202egnp.exe']) {
     await guest.page.fill('input[name=guest]', name);
     await guest.press('Go on as a guest');
-    await guest.reads('That did not work');
+    await guest.reads('A name has 1 to 64 characters');
   }
   await guest.page.fill('input[name=guest]', '<img src=x onerror=alert(1)><b>Gwen</b>');
   await guest.press('Go on as a guest');

@@ -27,6 +27,18 @@ test('of many at once the latest four are shown', ({ mock }) => {
   assert.equal(new Set(notices.all.map(({ id }) => id)).size, 4);
 });
 
+test('a warning stays longer, and does not go for what is said in passing', ({ mock }) => {
+  mock.timers.enable({ apis: ['setTimeout'] });
+  const notices = new Notices();
+  notices.alarm('problem-log-broken', {});
+  for (let at = 0; at < 5; at += 1) notices.add('entered', { name: String(at) });
+  assert.deepEqual(notices.all.map(({ variables, warns }) => [variables['name'], warns]), [[undefined, true], ['2', false], ['3', false], ['4', false]]);
+  mock.timers.tick(19_999);
+  assert.deepEqual(notices.all.map(({ text }) => text), ['problem-log-broken']);
+  mock.timers.tick(1);
+  assert.deepEqual(notices.all, []);
+});
+
 test('what is read elsewhere is dropped, and nothing else', () => {
   const notices = new Notices();
   notices.add('says', { name: 'bob', text: 'hello' });

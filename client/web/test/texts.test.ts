@@ -4,6 +4,8 @@ import { FluentResource } from '@fluent/bundle';
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
+import PROBLEMS from './problems.json';
+
 const FILES = import.meta.glob<string>('../src/text/*/client.ftl', { query: '?raw', import: 'default', eager: true });
 const LANGUAGES = new Map(Object.entries(FILES).map(([path, source]) => [path.split('/').at(-2) ?? '', source]));
 const SOURCES = import.meta.glob<string>(['../src/**/*.svelte', '../src/**/*.ts'], { query: '?raw', import: 'default', eager: true });
@@ -39,6 +41,17 @@ test('every language has every text, with the same variables, and no other', () 
     for (const id of own.keys()) if (!ENGLISH.has(id)) wrong.push(`${language}: ${id} is unknown in English`);
   }
   assert.deepEqual(wrong, []);
+});
+
+/** The list is core's own: a Rust test of client/wasm holds it against every problem that core can tell. */
+test('every problem that core tells has a text, and no text of one holds what core does not give', () => {
+  const problems = new Map(Object.entries<string[]>(PROBLEMS));
+  assert.ok(problems.size > 30, `only ${problems.size} problems`);
+  for (const [language, source] of LANGUAGES) {
+    const texts = new Map([...variables(source)].filter(([id]) => id.startsWith('problem-')));
+    assert.deepEqual([...texts.keys()].sort(), [...problems.keys()].map((id) => `problem-${id}`).sort(), language);
+    for (const [id, given] of problems) assert.equal(texts.get(`problem-${id}`), [...given].sort().join(' '), `${language}: ${id}`);
+  }
 });
 
 test('nothing in a file is lost because it is malformed, and no text stands there twice', () => {

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     identity::{
         address::{DeviceUri, UserAddress, UserKind},
-        certificate::Chain,
+        certificate::{Chain, DisplayName},
         keys::SigningKey,
         possession,
         sealing::{SealingKeyPair, Suite},
@@ -116,6 +116,7 @@ impl Device {
     /// A guest's answer has the form of a user's (spec: IDN-31).
     pub(super) fn sign_in_guest(&mut self, request: RequestId, link: &Link, name: &str) -> Result<(), Error> {
         let secret = link.secret.as_ref().ok_or(Error::NoLink)?;
+        DisplayName::parse(name)?;
         let key = SigningKey::from_seed(&self.random());
         let device = guest::device_of(&key.public(), &self.domain)?;
         let message = api::SignInGuestRequest {
@@ -137,7 +138,8 @@ impl Device {
         let uri = DeviceUri::parse(&answer.device)?;
         let chain = Chain::parse(&answer.certificate_chain)?;
         self.out.token(Some(&answer.session_token));
-        let verified = self.pins.verify_device(&chain, now)?;
+        let verified = self.pins.verify_device(&chain, now);
+        let verified = verified.map_err(|error| Error::of_fresh(&self.domain, error))?;
         if verified.uri != uri || verified.key != key.public() || *uri.domain() != self.domain {
             return Err(Error::HomeServer("it certified another device than the one that signed in"));
         }
@@ -183,7 +185,8 @@ impl Device {
     pub(super) fn renewed(&mut self, now: Time, body: &Bytes) -> Result<(), Error> {
         let answer = api::RenewCertificateResponse::decode(body.clone())?;
         let chain = Chain::parse(&answer.certificate_chain)?;
-        let verified = self.pins.verify_device(&chain, now)?;
+        let verified = self.pins.verify_device(&chain, now);
+        let verified = verified.map_err(|error| Error::of_fresh(&self.domain, error))?;
         let account = self.account.as_mut().ok_or(Error::NotSignedIn)?;
         if verified.uri != account.uri || verified.key != account.key.public() {
             return Err(Error::HomeServer("it renewed another device's certificate"));

@@ -5,13 +5,17 @@ use conclave_proto::types::v1::ErrorReason;
 use super::io::ApiError;
 use crate::{
     group,
-    identity::{address, address::Domain, certificate, pins, sealing, signed},
+    identity::{
+        address,
+        address::{Domain, UserAddress},
+        certificate, descriptor, pins, sealing, signed,
+    },
     ids::BadLength,
     meeting,
 };
 
 /// Why the device could not do something.
-#[derive(Debug, Clone, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum Error {
     /// The person must sign in first.
     #[error("sign in first")]
@@ -67,6 +71,20 @@ pub enum Error {
     /// The descriptor of this domain is needed first; the machine fetches it and tries again.
     #[error("the descriptor of {0} is needed first")]
     UnknownDomain(Domain),
+    /// What a domain signed is not valid at the time of this device's clock.
+    #[error("by this device's clock, what {0} signed is not valid now: is the clock right?")]
+    WrongClock(Domain),
+    /// A change of the group breaks the rules, so this device did not follow it.
+    #[error("a change by {by} was refused: {why}")]
+    ChangeRefused {
+        /// Who made it.
+        by: UserAddress,
+        /// Which rule.
+        why: Box<Self>,
+    },
+    /// The others followed a change that this device refused.
+    #[error("the others went on with a change that this device refused")]
+    OthersWentOn,
 }
 
 impl Error {
@@ -84,10 +102,22 @@ impl Error {
             Self::HomeServer(_) | Self::Malformed | Self::Address(_) | Self::Sealing(_) => {
                 ErrorReason::Malformed
             }
-            Self::Certificate(_) | Self::Pins(_) => ErrorReason::BadCertificate,
+            Self::Certificate(_) | Self::Pins(_) | Self::WrongClock(_) => ErrorReason::BadCertificate,
             Self::Signature(_) => ErrorReason::BadSignature,
-            Self::Group(_) => ErrorReason::ForbiddenCommit,
+            Self::Group(_) | Self::ChangeRefused { .. } | Self::OthersWentOn => ErrorReason::ForbiddenCommit,
             Self::Meeting(error) => error.reason(),
+        }
+    }
+}
+
+impl Error {
+    /// Of what this domain has signed just now: if its time is not now, a clock is wrong (spec: DEV-27).
+    pub(super) fn of_fresh(domain: &Domain, error: pins::Error) -> Self {
+        use {certificate::Error as C, descriptor::Error as D};
+        match error {
+            pins::Error::Certificate(C::NotYetValid | C::Expired)
+            | pins::Error::Descriptor(D::NotYetValid | D::Expired) => Self::WrongClock(domain.clone()),
+            other => other.into(),
         }
     }
 }

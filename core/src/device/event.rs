@@ -243,8 +243,8 @@ pub enum CallEvent {
     },
     /// The own server is out of reach, or back.
     Connected(bool),
-    /// A server misbehaved; the sentence says how.
-    Alarm(String),
+    /// Something is wrong that the person should know of.
+    Alarm(super::Error),
     /// The own device is out.
     Over(Over),
 }
@@ -259,7 +259,7 @@ pub enum Standing {
 }
 
 /// Why a call is over.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Over {
     /// The own device left.
     Left,
@@ -269,8 +269,8 @@ pub enum Over {
     Denied,
     /// The meeting was ended for all.
     Ended,
-    /// It could not enter; the error says why.
-    Refused(String),
+    /// It could not enter, or not stay.
+    Refused(super::Error),
 }
 
 /// Who is in the room.

@@ -91,17 +91,31 @@ impl Device {
         self.out.call(path::LOOK_UP_SERVER, &message, Pending::Server { domain });
     }
 
-    /// A descriptor came: pin it, then do what waited for it.
-    pub(super) fn server_found(&mut self, now: Time, domain: &Domain, body: &Bytes) -> Result<(), Error> {
+    /// A descriptor came: pin it, then do what waited for it; if it cannot be believed, all of that fails.
+    pub(super) fn server_found(&mut self, now: Time, domain: &Domain, body: &Bytes) {
+        match self.pin(now, domain, body) {
+            Ok(()) => {
+                for work in self.look_ups.take(domain) {
+                    self.work(now, work);
+                }
+            }
+            // DEV-27: nothing waits for what was refused.
+            Err(error) => {
+                tracing::warn!(%error, "a descriptor is of no use");
+                for work in self.look_ups.take(domain) {
+                    self.failed(&work, error.clone());
+                }
+            }
+        }
+    }
+
+    fn pin(&mut self, now: Time, domain: &Domain, body: &Bytes) -> Result<(), Error> {
         let answer = api::LookUpServerResponse::decode(body.clone())?;
         let descriptor = answer.descriptor.ok_or(Error::Malformed)?;
-        self.pins.accept(&descriptor, now)?;
+        self.pins.accept(&descriptor, now).map_err(|error| Error::of_fresh(domain, error))?;
         self.out.persist(stored::PINS, Some(self.pins.export()));
         if self.pins.pin(domain).is_none() {
             return Err(Error::HomeServer("it gave another server's descriptor"));
-        }
-        for work in self.look_ups.take(domain) {
-            self.work(now, work);
         }
         Ok(())
     }

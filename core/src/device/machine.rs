@@ -201,7 +201,10 @@ impl Device {
             Pending::Renew => self.renewed(now, body),
             Pending::SignOut { request, this_device } => self.signed_out(*request, *this_device, body),
             Pending::Devices { request } => self.devices_listed(*request, body),
-            Pending::Server { domain } => self.server_found(now, domain, body),
+            Pending::Server { domain } => {
+                self.server_found(now, domain, body);
+                Ok(())
+            }
             Pending::Create { request, meeting } => self.meeting_created(*request, meeting, body),
             Pending::Meetings { request } => self.meetings_listed(*request, body),
             Pending::Users { request, address } => self.user_found(now, *request, address, body),

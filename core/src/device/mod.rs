@@ -23,6 +23,7 @@ mod media_keys;
 mod meeting;
 mod outbox;
 mod path;
+pub mod problem;
 mod stored;
 
 pub use self::{error::Error, machine::Device};

@@ -9,8 +9,13 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::{
     identity::{address::Domain, keys::SigningKey},
-    ids::MeetingId,
+    ids::{BadLength, MeetingId},
 };
+
+/// 32 bytes in base 32.
+const ID_CHARACTERS: usize = 52;
+/// 32 bytes in base 64.
+const SECRET_CHARACTERS: usize = 43;
 
 /// A text is not a link or address of a meeting.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -18,18 +23,28 @@ pub enum Error {
     /// Neither form.
     #[error("a meeting is named by a link https://SERVER/m/ID@HUB#SECRET or by an address ID@HUB")]
     Form,
-    /// The id is cut or mistyped.
-    #[error("the meeting's id must be 52 letters and digits; is the link complete?")]
-    Id,
+    /// The id is cut, or more than the id.
+    #[error("the meeting's id has {0} characters and must have 52; is the link complete?")]
+    IdLength(usize),
+    /// The id is mistyped.
+    #[error(
+        "the meeting's id holds a character that was changed; it is made of the letters a to z and the digits 2 to 7"
+    )]
+    IdCharacters,
     /// The hub is no domain.
     #[error("the part after the @ must be a domain")]
     Hub,
     /// The server is no domain.
     #[error("the link's server must be a domain")]
     Server,
-    /// The fragment is cut or mistyped.
-    #[error("the part after the # must be 43 letters, digits, - or _; is the link complete?")]
-    Secret,
+    /// The fragment is cut, or more than the secret.
+    #[error("the part after the # has {0} characters and must have 43; is the link complete?")]
+    SecretLength(usize),
+    /// The fragment is mistyped.
+    #[error(
+        "the part after the # holds a character that was changed; it is made of letters, digits, - and _"
+    )]
+    SecretCharacters,
 }
 
 /// 32 random bytes that never reach a server: they stand in the link's fragment (spec: MTG-03).
@@ -49,8 +64,8 @@ impl LinkSecret {
     }
 
     /// From bytes that came sealed.
-    pub fn parse(bytes: &[u8]) -> Result<Self, Error> {
-        bytes.try_into().map(Self).map_err(|_| Error::Secret)
+    pub fn parse(bytes: &[u8]) -> Result<Self, BadLength> {
+        bytes.try_into().map(Self).map_err(|_| BadLength { what: "LinkSecret", length: 32 })
     }
 
     /// For sealing it into an invitation.
@@ -105,21 +120,28 @@ impl Link {
                 let (server, address) = rest.split_once("/m/").ok_or(Error::Form)?;
                 (Some(Domain::parse(server).map_err(|_| Error::Server)?), address)
             }
+            None if place.contains("://") => return Err(Error::Form),
             None => (None, place),
         };
         let (id, hub) = address.split_once('@').ok_or(Error::Form)?;
-        Ok(Self {
-            server,
-            meeting: MeetingId::parse_text(id).map_err(|_| Error::Id)?,
-            hub: Domain::parse(hub).map_err(|_| Error::Hub)?,
-            secret,
-        })
+        Ok(Self { server, meeting: parse_id(id)?, hub: Domain::parse(hub).map_err(|_| Error::Hub)?, secret })
+    }
+}
+
+fn parse_id(text: &str) -> Result<MeetingId, Error> {
+    match text.chars().count() {
+        ID_CHARACTERS => MeetingId::parse_text(text).map_err(|_| Error::IdCharacters),
+        found => Err(Error::IdLength(found)),
     }
 }
 
 fn parse_secret(text: &str) -> Result<LinkSecret, Error> {
-    let bytes = Zeroizing::new(BASE64URL_NOPAD.decode(text.as_bytes()).map_err(|_| Error::Secret)?);
-    LinkSecret::parse(&bytes)
+    let found = text.chars().count();
+    if found != SECRET_CHARACTERS {
+        return Err(Error::SecretLength(found));
+    }
+    let bytes = BASE64URL_NOPAD.decode(text.as_bytes()).map_err(|_| Error::SecretCharacters)?;
+    LinkSecret::parse(&Zeroizing::new(bytes)).map_err(|_| Error::SecretCharacters)
 }
 
 impl fmt::Display for Link {
@@ -165,8 +187,11 @@ mod tests {
             ("https://north.example/x".to_owned(), Error::Form),
             (whole.replace("@south", "@-south"), Error::Hub),
             (whole.replace("north", "NORTH"), Error::Server),
-            (whole.replace("/m/", "/m/a"), Error::Id),
-            (whole.get(..whole.len() - 1).unwrap().to_owned(), Error::Secret),
+            (whole.replace("https", "http"), Error::Form),
+            (whole.replace("/m/", "/m/a"), Error::IdLength(53)),
+            (format!("{}1@north.example", "a".repeat(51)), Error::IdCharacters),
+            (whole.get(..whole.len() - 1).unwrap().to_owned(), Error::SecretLength(42)),
+            (whole.replacen('#', "#*", 1).get(..whole.len()).unwrap().to_owned(), Error::SecretCharacters),
         ] {
             assert_eq!(Link::parse(&bad), Err(error), "{bad}");
         }

@@ -2,7 +2,10 @@
 
 mod quirk;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    time::Duration,
+};
 
 use conclave_core::{
     device::{
@@ -159,7 +162,7 @@ impl Diary {
             }
             CallEvent::RefusedAttempt { times, .. } => self.refused_attempts += times,
             CallEvent::Voided { by } => self.voided.push(by),
-            CallEvent::Alarm(sentence) => self.alarms.push(sentence),
+            CallEvent::Alarm(error) => self.alarms.push(error.to_string()),
             CallEvent::Over(over) => {
                 self.over = Some(over);
                 self.sealer.forget();
@@ -203,6 +206,8 @@ pub struct Client {
     pub fresh_keys: VecDeque<(MeetingAddress, EpochKeys)>,
     /// How it is wrong on purpose.
     pub quirk: Option<Quirk>,
+    /// How far its clock is behind.
+    pub behind: Duration,
 }
 
 impl Client {
@@ -226,6 +231,7 @@ impl Client {
             earlier: Vec::new(),
             fresh_keys: VecDeque::new(),
             quirk: None,
+            behind: Duration::ZERO,
         }
     }
 
@@ -278,7 +284,7 @@ impl Client {
 
     /// Something comes from its home server, or the time has come.
     pub(crate) fn handle(&mut self, now: Time, input: Input) -> Vec<Action> {
-        self.device.handle(now, input).expect("a device refuses nothing");
+        self.device.handle(now - self.behind, input).expect("a device refuses nothing");
         let mut actions = Vec::new();
         let (client, life) = (self.id, self.life);
         while let Some(output) = self.device.poll() {
@@ -317,7 +323,7 @@ impl Client {
 
     /// When to come back.
     pub(crate) fn deadline(&self) -> Option<Time> {
-        self.device.deadline().map(|time| time.max(self.ticked + std::time::Duration::from_millis(1)))
+        self.device.deadline().map(|time| (time + self.behind).max(self.ticked + Duration::from_millis(1)))
     }
 
     fn note(&mut self, now: Time, event: Event) {

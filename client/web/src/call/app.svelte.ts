@@ -1,9 +1,9 @@
 // The page as a whole: which place it shows, who is signed in, which call runs.
 
 import { ClockError, CommandError, Driver } from '../core/driver';
-import type { CoreEvent, DeviceInfo, Invitation, Looked, Meeting } from '../core/events';
+import type { CoreEvent, DeviceInfo, Invitation, Looked, Meeting, Problem } from '../core/events';
 import { StoreError } from '../core/store';
-import { meetingAddress } from '../core/wasm';
+import { meetingAddress, problemIn } from '../core/wasm';
 import * as capture from '../media/capture';
 import { ring } from '../media/ring';
 import { Call } from './call.svelte';
@@ -16,7 +16,7 @@ export type Place =
   | { at: 'other-tab' }
   | { at: 'sign-in' }
   | { at: 'start' }
-  | { at: 'bad-link'; reason: string }
+  | { at: 'bad-link'; problem: Problem }
   | { at: 'before'; link: string; address: string }
   | { at: 'call'; link: string; call: Call };
 
@@ -206,7 +206,7 @@ export class App {
     try {
       this.place = { at: 'before', link, address: meetingAddress(link) };
     } catch (error) {
-      this.place = { at: 'bad-link', reason: error instanceof Error ? error.message : '' };
+      this.place = { at: 'bad-link', problem: problemIn(error) };
       return;
     }
     if (fresh && wasInCall()) this.joinAgain();

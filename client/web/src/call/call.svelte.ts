@@ -1,7 +1,7 @@
 // One call as the page shows it: who is there, what they may, how it stands. Sound, pictures and words have their own models.
 
 import { KINDS } from '../core/events';
-import type { CallEvent, CoreEvent, DeviceUri, Member, OverReason, Reaction, Track, TrackKind } from '../core/events';
+import type { CallEvent, CoreEvent, DeviceUri, Member, OverReason, Problem, Reaction, Track, TrackKind } from '../core/events';
 import { CommandError } from '../core/driver';
 import type { Driver } from '../core/driver';
 import { firstTrackNumber } from '../core/wasm';
@@ -13,6 +13,7 @@ import { shownName } from './members';
 import { guestOf, name, organisation, shortened } from './names';
 import { Notices } from './notices.svelte';
 import { OwnMedia } from './own_media.svelte';
+import { sentenceOf } from './problem';
 import { Signals } from './signals.svelte';
 import { Stage } from './stage.svelte';
 
@@ -31,7 +32,7 @@ export class Call {
   /** What each device says that it sends. */
   publishing = $state.raw<ReadonlyMap<DeviceUri, readonly { number: number; kind: TrackKind }[]>>(new Map());
   serverReached = $state(true);
-  over = $state<{ reason: OverReason; message: string } | undefined>(undefined);
+  over = $state.raw<{ reason: OverReason; problem: Problem | null } | undefined>(undefined);
 
   readonly notices = new Notices();
   readonly conversation = new Conversation();
@@ -64,7 +65,7 @@ export class Call {
     this.own = new OwnMedia(choices, opening, changed, (problem) => this.notices.add(problem));
     this.stage = new Stage(this);
     this.unlisten = driver.listen((event, sealed) => this.take(event, sealed));
-    driver.command({ type: 'join', meeting: link }).catch((error: unknown) => this.end('refused', sentence(error)));
+    driver.command({ type: 'join', meeting: link }).catch((error: unknown) => this.end('refused', problemOf(error)));
   }
 
   get self(): Member | undefined {
@@ -151,7 +152,7 @@ export class Call {
     if (this.over !== undefined) return;
     // The page does not wait: if the server is out of reach it notices by itself.
     this.driver.command({ type: 'leave', meeting: this.address }).catch(() => undefined);
-    this.end('left', '');
+    this.end('left', null);
   }
 
   private take(event: CoreEvent, sealed: Uint8Array | undefined): void {
@@ -214,10 +215,10 @@ export class Call {
         this.serverReached = event.connected;
         break;
       case 'alarm':
-        this.notices.add('alarm', { message: event.message });
+        this.notices.alarm(...sentenceOf(event.problem));
         break;
       case 'over':
-        this.end(event.reason, event.message);
+        this.end(event.reason, event.problem);
         break;
       case 'refused_attempt':
         this.notices.add('refused-at-door', { domain: organisation(name(event.domain)), times: String(event.times) });
@@ -270,9 +271,9 @@ export class Call {
     this.driver.command({ type: 'publish', meeting: this.address, tracks }).catch(() => undefined);
   }
 
-  private end(reason: OverReason, message: string): void {
+  private end(reason: OverReason, problem: Problem | null): void {
     if (this.over !== undefined) return;
-    this.over = { reason, message };
+    this.over = { reason, problem };
     this.phase = 'over';
     this.media.end();
     this.own.end();
@@ -280,6 +281,7 @@ export class Call {
   }
 }
 
-function sentence(error: unknown): string {
-  return error instanceof CommandError || error instanceof Error ? error.message : '';
+/** Entering fails by core's word; a page that broke shows that by itself. */
+function problemOf(error: unknown): Problem | null {
+  return error instanceof CommandError ? error.problem : null;
 }

@@ -1,11 +1,17 @@
 // What went wrong, as a sentence's id and what stands in it.
 
 import { CommandError } from '../core/driver';
+import type { Problem } from '../core/events';
+import { harmless } from './names';
 
-/** Reasons that have a sentence of their own; for others the one that core gives is shown. */
-const KNOWN = ['bad_credentials', 'rate_limited', 'unavailable', 'not_signed_in'];
+export type Sentence = [id: string, variables: Record<string, string>];
 
-export function problem(error: unknown): [id: string, variables: Record<string, string>] {
-  if (error instanceof CommandError && KNOWN.includes(error.reason)) return [`error-${error.reason}`, {}];
-  return ['error-other', { message: error instanceof Error ? error.message : '' }];
+/** What core tells; what stands in it may come from a server. */
+export function sentenceOf({ id, arguments: given }: Problem): Sentence {
+  return [`problem-${id}`, Object.fromEntries(Object.entries(given).map(([key, value]) => [key, harmless(value)]))];
+}
+
+/** What an effort failed of; for a fault of the page itself there is one sentence. */
+export function problem(error: unknown): Sentence {
+  return sentenceOf(error instanceof CommandError ? error.problem : { id: 'bug', arguments: {} });
 }

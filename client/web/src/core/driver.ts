@@ -3,7 +3,7 @@
 import type { Command, CoreError, CoreEvent, Done, Effect } from './events';
 import { Api, Refused } from './grpc_web';
 import { Store } from './store';
-import { Client, Failure, domainOf, load } from './wasm';
+import { Client, Failure, domainOf, load, problemIn } from './wasm';
 
 /** A deadline further away than this is looked at again then. */
 const LONGEST_SLEEP_MS = 60_000;
@@ -23,13 +23,13 @@ export class ClockError extends Error {
   }
 }
 
-/** A command was refused; the reason is for programs, the message for people. */
+/** A command was refused; the reason is for programs, the problem for people. */
 export class CommandError extends Error {
   readonly reason: string;
 
-  constructor(error: CoreError) {
-    super(error.message);
-    this.reason = error.reason;
+  constructor(readonly problem: CoreError) {
+    super(problem.id);
+    this.reason = problem.reason;
   }
 }
 
@@ -99,7 +99,7 @@ export class Driver {
         try {
           this.waiting.set(client.command(JSON.stringify(command)), { resolve, reject });
         } catch (error) {
-          reject(new CommandError({ reason: 'malformed', message: error instanceof Error ? error.message : '' }));
+          reject(new CommandError({ reason: 'malformed', ...problemIn(error) }));
         }
       });
     });
@@ -167,7 +167,7 @@ export class Driver {
       const waiting = this.waiting.get(event.request);
       this.waiting.delete(event.request);
       if (event.done !== null) waiting?.resolve(event.done);
-      else waiting?.reject(new CommandError(event.error ?? { reason: 'bug', message: '' }));
+      else waiting?.reject(new CommandError(event.error ?? { reason: 'bug', id: 'bug', arguments: {} }));
     }
     for (const listener of this.listeners) listener(event, sealed);
   }

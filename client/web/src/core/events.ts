@@ -96,9 +96,15 @@ export type Done =
   | Looked
   | { type: 'invited'; devices: number; unreachable: string[] };
 
-export interface CoreError {
+/** A sentence for a person: its id in the texts, and what stands in it (core/src/device/problem.rs). */
+export interface Problem {
+  id: string;
+  arguments: Record<string, string>;
+}
+
+/** Why a command was refused; the reason is for programs. */
+export interface CoreError extends Problem {
   reason: string;
-  message: string;
 }
 
 export interface Invitation {
@@ -156,8 +162,9 @@ export type CallEvent =
   | { type: 'refused_attempt'; domain: string; times: number }
   | { type: 'voided'; address: string }
   | { type: 'connection'; connected: boolean }
-  | { type: 'alarm'; message: string }
-  | { type: 'over'; reason: OverReason; message: string };
+  | { type: 'alarm'; problem: Problem }
+  /** `problem`: why, if it was refused. */
+  | { type: 'over'; reason: OverReason; problem: Problem | null };
 
 export type CoreEvent =
   | { type: 'done'; request: number; done: Done | null; error: CoreError | null }

@@ -15,6 +15,7 @@ import init, {
   media_update_request,
   meeting_address,
 } from '../../wasm/conclave_wasm.js';
+import type { Problem } from './events';
 import address from '../../wasm/conclave_wasm_bg.wasm?url';
 
 export { Client, Failure, Frames };
@@ -28,9 +29,15 @@ export async function load(): Promise<void> {
   await loading;
 }
 
+/** The problem that core threw. */
+export function problemIn(thrown: unknown): Problem {
+  // Core throws problems as JSON, and errors where the page itself is wrong.
+  return typeof thrown === 'string' ? (JSON.parse(thrown) as Problem) : { id: 'bug', arguments: {} };
+}
+
 /** The domain of the server whose signed descriptor this is. */
 export const domainOf = domain_of;
-/** `ID@HUB` of a link or address; throws a sentence that says what is wrong with it. */
+/** `ID@HUB` of a link or address; throws what is wrong with it. */
 export const meetingAddress = meeting_address;
 /** The first of sixteen numbers for the tracks of a call that begins now. */
 export const firstTrackNumber = first_track_number;

@@ -56,8 +56,9 @@ impl Device {
             Err(error) => {
                 tracing::warn!(%error, sequence = entry.sequence().0, "a commit in the log is not allowed");
                 inside.reject(now, entry, &submission);
-                let sentence = format!("a change by {} was refused: {error}", submission.device.user());
-                self.tell(meeting, CallEvent::Alarm(sentence));
+                let by = submission.device.user().clone();
+                let refused = Error::ChangeRefused { by, why: Box::new(error) };
+                self.tell(meeting, CallEvent::Alarm(refused));
                 return Ok(());
             }
         };

@@ -212,14 +212,14 @@ impl Device {
     ) {
         let Some(call) = self.calls.get_mut(meeting) else { return };
         call.watch = None;
-        let lost = error.as_ref().is_none_or(|error| {
+        let is_lost = |error: &ApiError| {
             matches!(error.reason, types::ErrorReason::Unavailable | types::ErrorReason::RateLimited)
-        });
-        if !lost {
-            let sentence = error.map(|error| error.to_string()).unwrap_or_default();
-            self.over(meeting, Over::Refused(sentence));
+        };
+        if let Some(refused) = error.filter(|error| !is_lost(error)) {
+            self.over(meeting, Over::Refused(Error::Api(refused)));
             return;
         }
+        let Some(call) = self.calls.get_mut(meeting) else { return };
         call.back_off(now);
         if !std::mem::replace(&mut call.cut_off, true) {
             self.tell(meeting, CallEvent::Connected(false));

@@ -17,8 +17,6 @@ use crate::{
 
 /// Refusals of one rejection after which the others have gone on: the Void would have come by then.
 const REFUSALS: u8 = 2;
-/// What a person is told then.
-const WENT_ON: &str = "the others went on with a change that this device refused";
 
 /// The commit that this member waits to see taken back.
 pub(in crate::device) struct Rejected {
@@ -109,7 +107,7 @@ impl Device {
 
     /// The rejected commit stands for good, so this device cannot stay.
     pub(super) fn others_went_on(&mut self, meeting: &MeetingAddress) {
-        self.over(meeting, Over::Refused(WENT_ON.to_owned()));
+        self.over(meeting, Over::Refused(Error::OthersWentOn));
     }
 
     pub(super) fn has_rejected(&mut self, meeting: &MeetingAddress) -> bool {

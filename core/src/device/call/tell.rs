@@ -34,13 +34,12 @@ impl Device {
     /// Something in a session failed for good.
     pub(in crate::device) fn call_failed(&mut self, meeting: &MeetingAddress, error: Error) {
         tracing::warn!(%error, meeting = %meeting.id, "the call failed");
-        let sentence = error.to_string();
         if let Some(request) = self.calls.get_mut(meeting).and_then(|call| call.request.take()) {
-            self.done(request, Err(error));
+            self.done(request, Err(error.clone()));
         } else {
-            self.tell(meeting, CallEvent::Alarm(sentence.clone()));
+            self.tell(meeting, CallEvent::Alarm(error.clone()));
         }
-        self.over(meeting, Over::Refused(sentence));
+        self.over(meeting, Over::Refused(error));
     }
 
     /// The rules in force.

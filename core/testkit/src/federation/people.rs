@@ -20,24 +20,34 @@ use crate::{
 };
 
 impl Federation {
+    /// A new device, signed in as nobody.
+    ///
+    /// # Panics
+    /// If the domain is not of its form.
+    pub fn new_device(&mut self, domain: &str) -> ClientId {
+        let mut seed = [0; 32];
+        self.rng.fill_bytes(&mut seed);
+        let id = ClientId(self.clients.len());
+        self.clients.push(Client::new(id, Domain::parse(domain).expect("a domain"), seed));
+        id
+    }
+
+    /// A user gets an account; gives how to sign in.
+    pub fn account(&mut self, user: &str, domain: &str) -> Command {
+        let password = format!("{user}'s password");
+        self.server_mut(domain).disk_mut().accounts.insert(user.to_owned(), password.clone());
+        Command::SignIn { user: user.to_owned(), password: password.into(), label: user.to_owned() }
+    }
+
     /// A new device whose user has an account; it signs in.
     ///
     /// # Panics
     /// If it cannot.
     pub fn sign_in(&mut self, user: &str, domain: &str) -> ClientId {
-        let password = format!("{user}'s password");
-        self.server_mut(domain).disk_mut().accounts.insert(user.to_owned(), password.clone());
-        let mut seed = [0; 32];
-        self.rng.fill_bytes(&mut seed);
-        let id = ClientId(self.clients.len());
-        self.clients.push(Client::new(id, Domain::parse(domain).expect("a domain"), seed));
+        let id = self.new_device(domain);
         // However bad the network is, a person tries again.
         for _ in 0..50 {
-            let command = Command::SignIn {
-                user: user.to_owned(),
-                password: password.clone().into(),
-                label: user.to_owned(),
-            };
+            let command = self.account(user, domain);
             let request = self.command(id, command);
             self.run_until(Duration::from_secs(5), |federation| federation.result(id, request).is_some());
             if matches!(self.result(id, request), Some(Ok(_))) {
