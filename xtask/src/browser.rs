@@ -11,7 +11,7 @@ use anyhow::{Result, ensure};
 use crate::{
     process,
     suites::Count,
-    tools::{self, CHROMIUM, FFMPEG, NPM},
+    tools::{self, CHROMIUM, FFMPEG, IP, NPM},
     web,
     workspace::Workspace,
 };
@@ -30,7 +30,7 @@ pub(crate) fn unit(workspace: &Workspace) -> Result<Count> {
 
 /// Builds the client and the server, and runs the tests: one file after another, since each has two cores' worth to do.
 pub(crate) fn run(workspace: &Workspace) -> Result<Count> {
-    tools::need(&[NPM, CHROMIUM, FFMPEG])?;
+    tools::need(&[NPM, CHROMIUM, FFMPEG, IP])?;
     web::build(workspace, false)?;
     let said = process::quiet(&mut workspace.build_programs())?;
     ensure!(said.ok, "the build failed:\n{}", said.text);

@@ -27,6 +27,8 @@ pub(crate) const FFMPEG: Tool = Tool { program: "ffmpeg", packages: &["ffmpeg"] 
 pub(crate) const NPM: Tool = Tool { program: "npm", packages: &["nodejs", "npm"] };
 /// For the browser tests.
 pub(crate) const CHROMIUM: Tool = Tool { program: "chromium", packages: &["chromium"] };
+/// For the test that blocks UDP.
+pub(crate) const IP: Tool = Tool { program: "ip", packages: &["iproute2"] };
 /// Debian's Rust with sources, for the browser's target.
 pub(crate) const DEBIAN_RUST: Tool =
     Tool { program: "/usr/bin/rustc", packages: &["rustc-web", "rust-web-src"] };

@@ -157,6 +157,30 @@ test('what was touched, cut, given twice or in another place goes nowhere', asyn
   await pair.end();
 });
 
+test('who was removed opens nothing more, though everything still comes', async () => {
+  const pair = await FramePair.of(alice, bob, 4);
+  await pair.connect([SOUND, PICTURE]);
+  for (const { name } of [SOUND, PICTURE]) await until(`${name} is opened`, async () => (await pair.received(name)).went.length > ENOUGH);
+  await alice.page.evaluate(() => delete globalThis.told.keys);
+  await alice.open('People');
+  await alice.remove(bob.address);
+  await bob.reads('A host removed you from the meeting');
+  await until('alice has new keys', () => alice.page.evaluate(() => globalThis.told.keys !== undefined));
+  await pair.tell(alice);
+  for (const { name } of [SOUND, PICTURE]) {
+    await until(`${name} still comes and is not opened`, async () => {
+      const { came, went } = await pair.received(name);
+      await until('more comes', async () => (await pair.received(name)).came > came + 2);
+      return (await pair.received(name)).went.length === went.length;
+    });
+  }
+  const opened = await Promise.all([SOUND, PICTURE].map(async ({ name }) => (await pair.received(name)).went.length));
+  const { came } = await pair.received(SOUND.name);
+  await until('much more comes', async () => (await pair.received(SOUND.name)).came > came + 3);
+  assert.deepEqual(await Promise.all([SOUND, PICTURE].map(async ({ name }) => (await pair.received(name)).went.length)), opened);
+  await pair.end();
+});
+
 /** Runs in the receiving worker: a server that tries everything with the first sound, the first key frame, the first other frame. */
 function forger() {
   self.tried = new Set();

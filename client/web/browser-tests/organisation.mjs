@@ -33,14 +33,14 @@ export class Organisation {
     const where = ['--domain', domain, '--listen', '127.0.0.1', '--allow-private', '--dir', folder];
     execFileSync(program, ['init', ...where, ...options, ...authorities], { stdio: 'pipe' });
     const config = join(folder, 'conclave.toml');
-    const organisation = new Organisation(program, domain, folder, config, plain);
+    const organisation = new Organisation(program, domain, folder, config, plain, media);
     organisation.set('plain_loopback', `127.0.0.1:${plain}`);
     if (client !== undefined) organisation.set('folder', client);
     return organisation;
   }
 
-  constructor(program, domain, folder, config, plain) {
-    Object.assign(this, { program, domain, folder, config, plain, process: undefined });
+  constructor(program, domain, folder, config, plain, media) {
+    Object.assign(this, { program, domain, folder, config, plain, media, process: undefined });
     /** Where the page is. */
     this.origin = `http://${domain.split(':')[0]}:${plain}`;
     this.authority = join(folder, AUTHORITY);

@@ -95,3 +95,28 @@ export function full() {
     return request;
   };
 }
+
+/** A browser that lets pages have no device. */
+export function denied() {
+  if (location.protocol === 'about:') return;
+  navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('denied', 'NotAllowedError'));
+}
+
+/** For looking: while the page says that it is lossy, its connection counts a lost packet for each that comes. */
+export function lossy() {
+  const read = RTCPeerConnection.prototype.getStats;
+  RTCPeerConnection.prototype.getStats = async function () {
+    const report = await read.call(this);
+    if (globalThis.isLossy !== true) return report;
+    return new Map([...report].map(([id, stats]) => [id, stats.type === 'inbound-rtp' ? { ...stats, packetsLost: stats.packetsReceived } : stats]));
+  };
+}
+
+/** Media goes by another UDP port than the server says, and by no other way. */
+export function through([port, entrance]) {
+  const take = RTCPeerConnection.prototype.setRemoteDescription;
+  RTCPeerConnection.prototype.setRemoteDescription = function ({ type, sdp }) {
+    const lines = sdp.split('\r\n').filter((line) => !/^a=candidate:\S+ \d+ tcp /iu.test(line));
+    return take.call(this, { type, sdp: lines.map((line) => (line.startsWith('a=candidate:') ? line.replace(` ${port} typ `, ` ${entrance} typ `) : line)).join('\r\n') });
+  };
+}

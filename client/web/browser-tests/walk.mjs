@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { Organisation } from './organisation.mjs';
+import { denied, lossy } from './page_hooks.mjs';
 import { Person } from './person.mjs';
 import { until } from './until.mjs';
 
@@ -28,8 +29,12 @@ export async function walk(browser, options, look) {
 }
 
 async function journey({ browser, options, look, north, south }) {
-  const open = (organisation, user) => Person.open(browser, organisation, user, PASSWORD, options);
-  const [alice, bob] = [await open(north, 'alice'), await open(south, 'bob')];
+  const open = async (organisation, user, ...hooks) => {
+    const person = await Person.open(browser, organisation, user, PASSWORD, options);
+    for (const hook of hooks) await person.context.addInitScript(hook);
+    return person;
+  };
+  const [alice, bob] = [await open(north, 'alice', lossy), await open(south, 'bob')];
   const { page } = alice;
   const submit = (one) => one.click('form button.primary');
   const control = (one, name) => one.locator(`[data-control=${name}]`);
@@ -76,6 +81,16 @@ async function journey({ browser, options, look, north, south }) {
   await guest.page.waitForSelector('input[name=guest]');
   await look('guest', guest.page);
 
+  const carol = await open(north, 'carol', denied);
+  await carol.page.goto(`${north.origin}${link}`);
+  await carol.page.locator('form button').nth(1).click();
+  await carol.page.fill('input[name=user]', 'carol');
+  await carol.page.fill('input[name=password]', PASSWORD);
+  await submit(carol.page);
+  await carol.page.waitForFunction(() => document.querySelectorAll('.side > [role=alert]').length === 2);
+  await look('before-denied', carol.page);
+  await carol.close();
+
   await bob.page.goto(`${south.origin}${link}`);
   await bob.page.waitForSelector('.card');
   await bob.page.locator('form button').nth(1).click();
@@ -107,6 +122,33 @@ async function journey({ browser, options, look, north, south }) {
   await page.waitForSelector('[role=log] li.own');
   await page.waitForSelector('[role=log] li:not(.own)');
   await look('room-chat', page);
+  await bob.page.check('input[name=live]');
+  await bob.page.fill('input[name=say]', 'The quay itself is sound, but the cranes on it');
+  await page.waitForSelector('[role=log] .live');
+  await look('room-chat-live', page);
+  await page.keyboard.press('Escape');
+  await page.waitForSelector('.live');
+  await look('room-live', page);
+  await bob.page.click('form:has(#say) .primary');
+  await page.waitForFunction(() => document.querySelectorAll('.live').length === 0);
+
+  await page.evaluate(() => (globalThis.isLossy = true));
+  await page.waitForSelector('figcaption .muted');
+  await look('room-poor', page);
+  await page.evaluate(() => (globalThis.isLossy = false));
+
+  const dora = await open(south, 'dora');
+  await dora.page.goto(south.origin);
+  await dora.page.fill('input[name=user]', 'dora');
+  await dora.page.fill('input[name=password]', PASSWORD);
+  await submit(dora.page);
+  await dora.page.waitForSelector('input[name=title]');
+  await control(page, 'people').click();
+  await page.fill('input[name=invite]', dora.address);
+  await page.locator('form:has([name=invite]) .primary').click();
+  await dora.page.waitForSelector('.invitation');
+  await look('start-invited', dora.page);
+  await dora.close();
   await page.keyboard.press('Escape');
 
   await guest.page.fill('input[name=guest]', 'Grace Hopper');
@@ -152,6 +194,12 @@ async function journey({ browser, options, look, north, south }) {
   await page.waitForSelector('dialog select');
   await look('room-settings', page);
   await page.keyboard.press('Escape');
+  await control(page, 'more').click();
+  await page.keyboard.press('End');
+  for (let up = 0; up < 3; up += 1) await page.keyboard.press('ArrowUp');
+  await page.keyboard.press('Enter');
+  await page.waitForFunction(() => document.querySelectorAll('figure video').length === 0);
+  await look('room-sound-only', page);
 
   await control(page, 'people').click();
   await page.locator('[data-member] button').last().click();
