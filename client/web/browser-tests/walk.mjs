@@ -133,7 +133,7 @@ async function journey({ browser, options, look, north, south }) {
   await page.waitForFunction(() => document.querySelectorAll('.live').length === 0);
 
   await page.evaluate(() => (globalThis.isLossy = true));
-  await page.waitForSelector('figcaption .muted');
+  await page.waitForSelector('[data-mark=poor]');
   await look('room-poor', page);
   await page.evaluate(() => (globalThis.isLossy = false));
 

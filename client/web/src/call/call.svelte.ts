@@ -87,9 +87,9 @@ export class Call {
     return this.publishing.get(device)?.some((track) => track.kind === kind) ?? false;
   }
 
-  /** So much is lost of what comes from them that it shows. */
+  /** So much is lost of what comes from them that it shows, or there is no room for it. */
   isPoor(device: DeviceUri): boolean {
-    return KINDS.some((kind) => (this.media.qualityOf(device, kind)?.loss ?? 0) > POOR);
+    return this.media.paused.has(device) || KINDS.some((kind) => (this.media.qualityOf(device, kind)?.loss ?? 0) > POOR);
   }
 
   async chat(text: string): Promise<void> {

@@ -33,6 +33,8 @@ export class CallMedia {
   speaking = $state.raw<ReadonlySet<DeviceUri>>(new Set());
   /** Who spoke last, for the speaker view. */
   lastSpeaker = $state<DeviceUri | undefined>(undefined);
+  /** Whose picture the path has no room for now. */
+  paused = $state.raw<ReadonlySet<DeviceUri>>(new Set());
   reached = $state(false);
   /** Sound and pictures were there, and are not any more. */
   isLost = $state(false);
@@ -181,6 +183,7 @@ export class CallMedia {
 
   /** A slot is shown when its frames prove the sender whom the server names; what neither says alone is shown to nobody. */
   private show(): void {
+    this.paused = new Set(this.slots.filter(({ paused }) => paused).map(({ device }) => device));
     this.shown = this.slots.flatMap(({ mid, device, paused }) => {
       const slot = this.connection?.slotOf(mid);
       const proof = slot === undefined ? undefined : this.proofs.get(slot);
