@@ -276,6 +276,7 @@ impl HomeServer {
     pub(crate) fn tick(&mut self, now: Time) {
         self.looked = now;
         for meeting in self.live.hubs.keys().copied().collect::<Vec<_>>() {
+            self.tell_followers(now, meeting);
             self.at_hub(now, meeting, Origin::Nobody, |_| Input::Tick);
             self.withdraw_missing(now, meeting);
         }

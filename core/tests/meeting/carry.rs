@@ -5,7 +5,7 @@ use conclave_core::{
     ids::Epoch,
     meeting::{
         follower::{self, Follower},
-        hub::{Hub, Output, Stored},
+        hub::{Hub, Input, Output, Stored},
         log::{Entry, Kind},
         policy::PolicyChain,
         record::Record,
@@ -37,6 +37,7 @@ impl World {
                     .unwrap();
                     let follower = Follower::new(self.record().clone(), chain, session, signer(&self.south));
                     self.follower = Some(follower);
+                    self.follows(true);
                 }
                 Output::Append { entries, head, effects, .. } => {
                     self.entries.extend(entries.iter().cloned());
@@ -179,6 +180,13 @@ impl World {
         };
         self.hub = Hub::restore(stored, signer(&self.north), self.now).unwrap();
         self.asks.clear();
+        self.follows(true);
         self.tick();
+    }
+
+    /// South's server mirrors the session, or does not.
+    pub(crate) fn follows(&mut self, follows: bool) {
+        let followers = follows.then(|| self.south.domain().clone()).into_iter().collect();
+        self.hub.handle(self.now, &self.pins, Input::Followers(followers)).unwrap();
     }
 }

@@ -68,6 +68,38 @@ fn log_15_many_joins_are_one_commit_and_another_member_is_asked_after_a_while() 
 }
 
 #[test]
+fn log_21_nobody_enters_or_is_asked_whose_server_does_not_follow() {
+    let mut world = World::running();
+    world.follows(false);
+    let link = world.link_evidence(MALLORY);
+    world.join(MALLORY, link).unwrap();
+    world.pass(Duration::from_secs(4));
+    assert_eq!(world.asks, [], "there is nobody to add");
+    let carol = world.add_device(world.north.device("carol", 1));
+    let link = world.link_evidence(carol);
+    world.join(carol, link).unwrap();
+    world.pass(Duration::from_secs(4));
+    assert!(world.asks.len() > 1);
+    let alice = world.devices[ALICE].uri();
+    assert!(
+        world.asks.iter().all(|(device, ask)| *device == alice && ask.joins.len() == 1),
+        "{:?}",
+        world.asks
+    );
+    world.follows(true);
+    world.carry();
+    world.pass(Duration::from_secs(4));
+    assert_eq!(world.asks.last().unwrap().1.joins.len(), 2);
+    // A session that is not founded yet waits for the founder's server as well.
+    let mut world = World::new();
+    world.follows(false);
+    let link = world.link_evidence(BOB);
+    world.join(BOB, link).unwrap();
+    assert_eq!(world.asks.len(), 1, "its server follows now");
+    assert!(world.asks[0].1.found);
+}
+
+#[test]
 fn mtg_25_a_device_that_lost_its_state_takes_its_own_place_again() {
     let mut world = World::running();
     let old = world.leaf(BOB);

@@ -134,6 +134,26 @@ fn log_12_a_join_answered_by_a_void_commit_has_lapsed() {
 }
 
 #[test]
+fn log_11_what_somebody_committed_stands_once_nobody_else_is_there() {
+    let mut world = World::running();
+    let plan = CommitPlan { self_update: true, ..CommitPlan::default() };
+    for _ in 0..7 {
+        world.commit(ALICE, plan.clone(), &Annotations::default()).unwrap();
+        world.pass(Duration::from_secs(1));
+    }
+    assert_eq!(
+        world.commit(ALICE, plan.clone(), &Annotations::default()).unwrap_err(),
+        room::Error::TooDeep.into()
+    );
+    world.leave(BOB);
+    assert_eq!(world.room().confirmed_epoch(), world.room().epoch());
+    assert_eq!(world.room().members().count(), 2, "bob is in the tree still");
+    world.commit(ALICE, plan, &Annotations::default()).unwrap();
+    assert_eq!(world.room().confirmed_epoch(), world.room().epoch());
+    world.assert_agreement();
+}
+
+#[test]
 fn log_18_no_more_than_eight_epochs_wait() {
     let mut world = World::running();
     let plan = CommitPlan { self_update: true, ..CommitPlan::default() };

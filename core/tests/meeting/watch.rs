@@ -119,7 +119,7 @@ fn dev_03_who_hears_late_of_its_entry_hears_what_was_so_then() {
         let link = world.link_evidence(who);
         world.join(who, link).unwrap();
     }
-    let mallorys = world.room().joins_to_commit(world.now)[1];
+    let mallorys = world.room().doors().joins().nth(1).unwrap().0;
     for _ in 0..2 {
         let (_, mut ask) = world.asks.pop().unwrap();
         world.asks.clear();

@@ -174,10 +174,13 @@ impl Task {
 
     async fn tick(&mut self) -> store::Result<()> {
         let pins = self.context.peers.pins();
-        if let Err(error) = self.hub.handle(clock::now(), &pins, Input::Tick) {
-            warn!(meeting = %self.meeting, %error, "the hub machine refuses a tick");
-        }
         self.mirrors.retain(|mirror| !mirror.notes.is_closed());
+        let followers = self.mirrors.iter().map(|mirror| mirror.domain.clone()).collect();
+        for input in [Input::Followers(followers), Input::Tick] {
+            if let Err(error) = self.hub.handle(clock::now(), &pins, input) {
+                warn!(meeting = %self.meeting, %error, "the hub machine refuses a tick");
+            }
+        }
         let (Some(house), Some(room)) = (&mut self.house, self.hub.room()) else { return Ok(()) };
         let session = room.session();
         let missing = house.missing(room).await?;

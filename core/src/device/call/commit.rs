@@ -227,13 +227,24 @@ impl Inside {
             self.waiting.remove(added.device());
         }
         if self.member.is_active() && self.member.roster().len() > 1 {
-            self.unconfirmed.started(sequence, self.member.epoch(), before);
+            let own = contents.committer == self.member.own_leaf();
+            self.unconfirmed.started(sequence, self.member.epoch(), own, before);
             self.judge_aloud(now, sequence, contents.committer)?;
         } else {
             self.unconfirmed.confirmed(self.member.epoch());
         }
+        self.confirm_alone();
         let (removed, added) = (contents.removes, !contents.adds.is_empty());
         Ok(Change { effects, removed, lowered, absent, added, policy_changed })
+    }
+
+    /// What this member committed stands once nobody else is present (spec: LOG-11).
+    pub(super) fn confirm_alone(&mut self) {
+        let alone = self.view.is_alone(self.member.own_leaf());
+        if let Some(epoch) = self.unconfirmed.last_own().filter(|_| alone) {
+            self.unconfirmed.confirmed(epoch);
+            self.outgoing.confirmed(epoch);
+        }
     }
 
     /// Plans to say that this member entered the epoch; the nearest after the committer speaks first (spec: DEV-10).

@@ -30,6 +30,8 @@ pub(in crate::device) struct Before {
 struct Open {
     commit: Sequence,
     epoch: Epoch,
+    /// Whether this member made it.
+    own: bool,
     before: Before,
 }
 
@@ -50,8 +52,13 @@ pub(in crate::device) struct Unconfirmed {
 
 impl Unconfirmed {
     /// A commit was merged; `before` is the group before it.
-    pub(super) fn started(&mut self, commit: Sequence, epoch: Epoch, before: Before) {
-        self.open.push(Open { commit, epoch, before });
+    pub(super) fn started(&mut self, commit: Sequence, epoch: Epoch, own: bool, before: Before) {
+        self.open.push(Open { commit, epoch, own, before });
+    }
+
+    /// The last open epoch that this member made.
+    pub(super) fn last_own(&self) -> Option<Epoch> {
+        self.open.iter().rev().find(|open| open.own).map(|open| open.epoch)
     }
 
     /// Everything up to this epoch stands for good.

@@ -181,6 +181,7 @@ impl Device {
             return Ok(());
         };
         let effects = inside.view.note(&inside.known, entry, &self.pins, false)?;
+        inside.confirm_alone();
         for effect in effects {
             self.tell_effect(meeting, effect);
         }

@@ -138,6 +138,13 @@ impl MemberView {
         self.members.values().find(|facts| facts.device == *device).map(|facts| facts.key)
     }
 
+    /// Whether everybody else in the tree has left or was withdrawn.
+    pub(super) fn is_alone(&self, own: LeafIndex) -> bool {
+        let gone =
+            |facts: &MemberFacts| self.doors.departed(&facts.device).is_some_and(|gone| gone > facts.entered);
+        self.members.iter().all(|(leaf, facts)| *leaf == own || gone(facts))
+    }
+
     /// Whether the meeting is over for good.
     pub(super) fn ended(&self) -> bool {
         self.chain.tip().rules().ended

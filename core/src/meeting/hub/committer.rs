@@ -42,7 +42,8 @@ impl Hub {
     }
 
     fn ask_to_found(&self, room: &Room, now: Time) -> Next {
-        let open = room.doors().joins().filter(|(_, join)| join.may_enter(now));
+        let joins = room.doors().joins();
+        let open = joins.filter(|(_, join)| join.may_enter(now) && self.reaches(join.device()));
         let open: Vec<_> = open.map(|(sequence, join)| (sequence.0, join.device().clone())).collect();
         let last = self.outstanding.as_ref().filter(|last| last.found);
         if last.is_some_and(|last| now < last.until && open.iter().any(|(_, device)| *device == last.device))
@@ -57,14 +58,15 @@ impl Hub {
 
     fn ask_to_commit(&self, room: &Room, now: Time) -> Next {
         let removes = room.removes_to_commit();
-        let mut joins = room.joins_to_commit(now);
-        joins.truncate(limits::JOINS_PER_COMMIT);
+        let joins = room.doors().joins();
+        let joins = joins.filter(|(_, join)| join.may_enter(now) && self.reaches(join.device()));
+        let joins: Vec<_> = joins.map(|(sequence, _)| sequence).take(limits::JOINS_PER_COMMIT).collect();
         if removes.is_empty() && joins.is_empty() {
             return Next::Nobody;
         }
         let able = room.present().filter(|member| {
             let joins_anew = room.doors().joins().any(|(_, join)| *join.device() == member.device);
-            !joins_anew && !room.doors().is_barred(&member.device)
+            !joins_anew && !room.doors().is_barred(&member.device) && self.reaches(&member.device)
         });
         let able: Vec<_> = able.map(|member| (u64::from(member.leaf.0), member.device.clone())).collect();
         let last = self.outstanding.as_ref().filter(|last| !last.found);
@@ -84,6 +86,11 @@ impl Hub {
         let until = now + limits::COMMIT_WAIT;
         let ask = Ask { epoch, joins, removes, found: false };
         Next::Ask(Outstanding { device, place, epoch, found: false, until }, ask)
+    }
+
+    /// Whether the device's own server follows: only then can it be asked, and taken out again should it vanish (spec: LOG-21).
+    fn reaches(&self, device: &DeviceUri) -> bool {
+        *device.domain() == self.signer.domain || self.followers.contains(device.domain())
     }
 
     pub(super) fn ask_deadline(&self) -> Option<Time> {

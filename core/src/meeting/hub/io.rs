@@ -1,5 +1,7 @@
 //! What goes into the hub machine and what comes out.
 
+use std::collections::BTreeSet;
+
 use conclave_proto::types::v1::{DeviceSigned, ServerSigned, Signed};
 use prost::bytes::Bytes;
 
@@ -55,6 +57,8 @@ pub enum Input {
         /// As the entitled device signed it.
         statement: DeviceSigned,
     },
+    /// The other domains whose servers mirror the session now, whenever that changed.
+    Followers(BTreeSet<Domain>),
     /// Time has passed.
     Tick,
 }

@@ -10,7 +10,10 @@ mod queue;
 mod rates;
 mod refusals;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use conclave_proto::types::v1 as wire;
 use prost::{Message, bytes::Bytes};
@@ -52,6 +55,8 @@ pub struct Hub {
     rejections: BTreeMap<Sequence, Rejections>,
     outstanding: Option<Outstanding>,
     last_committer: Option<LeafIndex>,
+    /// The other domains whose servers mirror the session now.
+    followers: BTreeSet<Domain>,
     rates: Rates,
     refusals: Refusals,
     /// Whether something happened after which somebody else may have to be asked.
@@ -81,6 +86,7 @@ impl Hub {
             rejections: BTreeMap::new(),
             outstanding: None,
             last_committer: None,
+            followers: BTreeSet::new(),
             rates: Rates::default(),
             refusals: Refusals::default(),
             stirred: true,
@@ -114,6 +120,11 @@ impl Hub {
             Input::Attend { ticket, from, attendance } => self.attend(now, pins, ticket, &from, attendance),
             Input::ChangePolicy { ticket, from, statement } => {
                 self.change_policy(now, pins, ticket, &from, &statement)
+            }
+            Input::Followers(followers) => {
+                self.stirred |= self.followers != followers;
+                self.followers = followers;
+                Ok(())
             }
             Input::Tick => {
                 self.stirred = true;
@@ -318,6 +329,7 @@ impl Hub {
         self.rejections.clear();
         self.outstanding = None;
         self.last_committer = None;
+        self.followers.clear();
         self.log_submission(now, pins, ticket, submission, signed, Bytes::new())
     }
 

@@ -56,7 +56,18 @@ impl Room {
         let left = self.roster.iter().filter(gone).map(|member| left(member));
         let mut effects: Vec<_> = left.collect();
         effects.extend(self.doors.take_departure(sequence, departure));
+        effects.extend(self.confirm_alone());
         effects
+    }
+
+    /// Nobody else is left to confirm what the only present member committed, and nobody to be stranded by it (spec: LOG-11).
+    fn confirm_alone(&mut self) -> Vec<Effect> {
+        let mut present = self.present();
+        let (Some(alone), None) = (present.next(), present.next()) else { return Vec::new() };
+        let own = self.unconfirmed.iter().rev().find(|waiting| waiting.committer == alone.device);
+        let last = own.map(|waiting| waiting.commit);
+        drop(present);
+        last.map(|commit| self.confirm(commit)).unwrap_or_default()
     }
 
     fn found(
@@ -124,9 +135,7 @@ impl Room {
             added: key_packages,
             before,
         });
-        if self.roster.len() == 1 {
-            effects.extend(self.confirm(sequence));
-        }
+        effects.extend(self.confirm_alone());
         Ok(effects)
     }
 

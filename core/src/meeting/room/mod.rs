@@ -271,11 +271,6 @@ impl Room {
         self.doors.open_sequences(|device| self.member(device).is_some_and(|member| self.has_left(member)))
     }
 
-    /// Joins that a commit may answer now, oldest first.
-    pub fn joins_to_commit(&self, now: Time) -> Vec<Sequence> {
-        self.doors.joins().filter(|(_, join)| join.may_enter(now)).map(|(sequence, _)| sequence).collect()
-    }
-
     /// Leaves and Withdraws of devices that are still in the tree, oldest first.
     pub fn removes_to_commit(&self) -> Vec<Sequence> {
         let gone = self.members().filter(|member| self.has_left(member));

@@ -77,10 +77,6 @@ impl Roster {
         self.by_leaf.values()
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.by_leaf.len()
-    }
-
     pub(super) fn insert(&mut self, member: Member) {
         self.by_device.insert(member.device.clone(), member.leaf);
         self.by_leaf.insert(member.leaf, Arc::new(member));

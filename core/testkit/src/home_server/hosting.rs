@@ -1,6 +1,6 @@
 //! The meetings that a server orders: it drives the hub machine and does what the machine says, in order.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use conclave_core::{
     identity::{
@@ -39,13 +39,22 @@ pub(crate) struct Seat {
     pub(crate) hub: Hub,
     pub(crate) house: House,
     pub(crate) outlets: Vec<Outlet>,
+    /// Servers that hand things in past the network, and look as if they followed.
+    pub(crate) unseen: BTreeSet<Domain>,
     pub(crate) origins: BTreeMap<Ticket, Origin>,
     pub(crate) tickets: u64,
 }
 
 impl Seat {
     pub(crate) const fn new(hub: Hub, own: Domain) -> Self {
-        Self { hub, house: House::new(own), outlets: Vec::new(), origins: BTreeMap::new(), tickets: 0 }
+        Self {
+            hub,
+            house: House::new(own),
+            outlets: Vec::new(),
+            unseen: BTreeSet::new(),
+            origins: BTreeMap::new(),
+            tickets: 0,
+        }
     }
 
     /// From what is stored.
@@ -238,10 +247,18 @@ impl HomeServer {
             let mut outlet = Outlet { peer, stream, next: next.0 };
             hand_out(&mut outlet, &seat.hub, &stored.log, self.mutant, &mut self.out);
             seat.outlets.push(outlet);
+            self.tell_followers(now, meeting);
         } else {
             let message = peer::Message::MirrorEnded { stream, broken: false };
             self.out.push_back(Action::Send { to: peer, message });
         }
+    }
+
+    /// Tells the hub who mirrors its session now.
+    pub(super) fn tell_followers(&mut self, now: Time, meeting: MeetingId) {
+        let Some(seat) = self.live.hubs.get(&meeting) else { return };
+        let followers = seat.outlets.iter().map(|outlet| &outlet.peer).chain(&seat.unseen).cloned().collect();
+        self.at_hub(now, meeting, Origin::Nobody, |_| Input::Followers(followers));
     }
 
     /// The ratchet tree that an own device needs to enter an own meeting.

@@ -31,6 +31,10 @@ impl HomeServer {
             }
             HandedIn::Withdraw(withdraw) => peer::Request::Withdraw { meeting, withdraw },
         };
+        if let Some(seat) = self.live.hubs.get_mut(&meeting) {
+            seat.unseen.insert(from.clone());
+        }
+        self.tell_followers(now, meeting);
         let before = self.out.len();
         self.requested(now, from, u64::MAX, request);
         let answer = self.out.iter().skip(before).position(|action| {
