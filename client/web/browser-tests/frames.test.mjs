@@ -108,13 +108,15 @@ test('without keys, without a layer, or too short to be sealed: nothing leaves',
   await until('the camera leaves', async () => (await pair.sent(camera.name)).went.length > ENOUGH);
 
   await pair.tell(alice, { type: 'stop' });
-  for (const { name } of all) {
-    await until(`${name} does not leave without keys`, async () => {
-      const { came, went } = await pair.sent(name);
-      await until('more frames are made', async () => (await pair.sent(name)).came > came + ENOUGH / 2);
-      return (await pair.sent(name)).went.length === went.length;
-    });
-  }
+  await Promise.all(
+    all.map(({ name }) =>
+      until(`${name} does not leave without keys`, async () => {
+        const { came, went } = await pair.sent(name);
+        await until('more frames are made', async () => (await pair.sent(name)).came > came + ENOUGH / 2);
+        return (await pair.sent(name)).went.length === went.length;
+      }),
+    ),
+  );
   for (const { name, codec } of all) {
     const noted = await pair.sent(name);
     assertSealed(codec, noted);
@@ -167,17 +169,16 @@ test('who was removed opens nothing more, though everything still comes', async 
   await bob.reads('A host removed you from the meeting');
   await until('alice has new keys', () => alice.page.evaluate(() => globalThis.told.keys !== undefined));
   await pair.tell(alice);
-  for (const { name } of [SOUND, PICTURE]) {
-    await until(`${name} still comes and is not opened`, async () => {
-      const { came, went } = await pair.received(name);
-      await until('more comes', async () => (await pair.received(name)).came > came + 2);
-      return (await pair.received(name)).went.length === went.length;
-    });
-  }
-  const opened = await Promise.all([SOUND, PICTURE].map(async ({ name }) => (await pair.received(name)).went.length));
-  const { came } = await pair.received(SOUND.name);
-  await until('much more comes', async () => (await pair.received(SOUND.name)).came > came + 3);
-  assert.deepEqual(await Promise.all([SOUND, PICTURE].map(async ({ name }) => (await pair.received(name)).went.length)), opened);
+  // What was on its way may still be opened; of all that comes then, nothing. Each frame is kept for the second in which keys may come.
+  await Promise.all(
+    [SOUND, PICTURE].map(({ name }) =>
+      until(`${name} still comes and is not opened`, async () => {
+        const { came, went } = await pair.received(name);
+        await until('more comes', async () => (await pair.received(name)).came > came + 3);
+        return (await pair.received(name)).went.length === went.length;
+      }),
+    ),
+  );
   await pair.end();
 });
 
