@@ -257,6 +257,7 @@ invite-hint = De får en invitation på deres egen server, eller du giver et lin
 copy-link-for = Kopiér link til dem
 not-addresses = Det er ikke adresser: { $list }
 unreachable = Ingen enhed fundet for: { $list }
+planned-but-unreachable = Mødet er planlagt. Ingen enhed fundet for: { $list }. Send dem linket.
 invited =
     { $count ->
         [one] Én person inviteret

@@ -257,6 +257,7 @@ invite-hint = Sie erhalten eine Einladung auf ihrem eigenen Server, oder Sie geb
 copy-link-for = Link für sie kopieren
 not-addresses = Das sind keine Adressen: { $list }
 unreachable = Kein Gerät gefunden für: { $list }
+planned-but-unreachable = Die Besprechung ist geplant. Kein Gerät gefunden für: { $list }. Senden Sie ihnen den Link.
 invited =
     { $count ->
         [one] Eine Person eingeladen

@@ -259,6 +259,7 @@ invite-hint = They get an invitation at their own server, or pass on a link that
 copy-link-for = Copy link for them
 not-addresses = These are no addresses: { $list }
 unreachable = No device was found for: { $list }
+planned-but-unreachable = The meeting is planned. No device was found for: { $list }. Send them the link.
 invited =
     { $count ->
         [one] Invited one person

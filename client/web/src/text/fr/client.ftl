@@ -257,6 +257,7 @@ invite-hint = L’invitation arrive sur leur propre serveur ; vous pouvez aussi 
 copy-link-for = Copier un lien pour cette personne
 not-addresses = Ce ne sont pas des adresses : { $list }
 unreachable = Aucun appareil trouvé pour : { $list }
+planned-but-unreachable = La réunion est prévue. Aucun appareil trouvé pour : { $list }. Envoyez-leur le lien.
 invited =
     { $count ->
         [one] Une personne invitée

@@ -244,6 +244,7 @@ invite-hint = 招待は相手自身のサーバーに届きます。そこへの
 copy-link-for = 相手用のリンクをコピー
 not-addresses = アドレスではありません：{ $list }
 unreachable = 端末が見つかりません：{ $list }
+planned-but-unreachable = 会議を予定しました。端末が見つからない人：{ $list }。リンクを送ってください。
 invited = { $count }人を招待しました
 invites-you-now = { $who }さんが「{ $title }」に招待しています
 

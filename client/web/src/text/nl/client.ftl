@@ -257,6 +257,7 @@ invite-hint = Zij krijgen een uitnodiging op hun eigen server, of u geeft een li
 copy-link-for = Link voor hen kopiëren
 not-addresses = Dit zijn geen adressen: { $list }
 unreachable = Geen apparaat gevonden voor: { $list }
+planned-but-unreachable = De vergadering is gepland. Geen apparaat gevonden voor: { $list }. Stuur hun de link.
 invited =
     { $count ->
         [one] Eén persoon uitgenodigd
