@@ -37,6 +37,20 @@ test('a link for somebody leads to their own server', async () => {
   await alice.sees([alice.address, bob.address]);
 });
 
+test('who plans a meeting invites people to it, is told whom no device was found for, and has it as a calendar file', async () => {
+  await carol.goTo('/');
+  await carol.press('Plan a meeting');
+  await carol.page.fill('input[name=planned-title]', 'Quarterly review');
+  await carol.page.fill('textarea[name=people]', `${alice.address}, nobody@${stage.north.domain}`);
+  await carol.page.locator('dialog[open] .primary').click();
+  await carol.reads(`nobody@${stage.north.domain}`);
+  await carol.page.locator('dialog[open]').getByRole('button', { name: 'Close' }).last().click();
+  const planned = carol.page.locator('li', { hasText: 'Quarterly review' });
+  const [file] = await Promise.all([carol.page.waitForEvent('download'), planned.getByRole('button', { name: 'Calendar file' }).click()]);
+  const [calendar] = await file.createReadStream().then((stream) => stream.toArray());
+  assert.match(String(calendar), /SUMMARY:Quarterly review/u);
+});
+
 test('what is written is read letter by letter, before it is sent, both ways', async () => {
   for (const [one, other] of [[alice, bob], [bob, alice]]) {
     await one.open('Chat');
