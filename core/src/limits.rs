@@ -190,6 +190,10 @@ pub const OFFER_LINES: usize = 4_000;
 pub const OFFER_SECTIONS: usize = 64;
 /// Most candidates in an offer.
 pub const OFFER_CANDIDATES: usize = 64;
+/// Largest payload of an RTP packet, bytes.
+pub const RTP_PAYLOAD_BYTES: usize = 1_500;
+/// Largest dependency descriptor of an RTP packet, bytes.
+pub const DEPENDENCIES_BYTES: usize = 100;
 /// Most wishes of one device.
 pub const WISHES: usize = 256;
 /// Largest message on a relay link's control stream, bytes.

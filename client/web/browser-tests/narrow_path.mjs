@@ -2,7 +2,6 @@
 
 import { createSocket } from 'node:dgram';
 
-/** Longer than this nothing waits. */
 const LONGEST_WAIT_MS = 200;
 
 export class NarrowPath {
@@ -18,6 +17,8 @@ export class NarrowPath {
   constructor() {
     /** Bits a second towards the browser. */
     this.rate = Infinity;
+    /** Longer than this nothing waits, milliseconds. */
+    this.patience = LONGEST_WAIT_MS;
     /** One socket towards the server for each port of the browser. */
     this.far = new Map();
     this.free = 0;
@@ -39,7 +40,7 @@ export class NarrowPath {
   #down(packet, to) {
     const now = performance.now();
     const begins = Math.max(now, this.free);
-    if (begins - now > LONGEST_WAIT_MS) {
+    if (begins - now > this.patience) {
       this.lost += 1;
       return;
     }

@@ -4,7 +4,7 @@ use conclave_core::{
     identity::address::DeviceUri,
     ids::{Epoch, LeafIndex, TrackNumber},
     media::{
-        clear_bytes,
+        clear_bytes, descriptor,
         frame::{EpochKeys, Opener, Sealer},
         kid::KeyId,
         payload,
@@ -18,6 +18,7 @@ use crate::{Target, Verdict};
 /// The targets of this module.
 pub const TARGETS: &[Target] = &[
     Target { name: "frames", run: frames, honest: honest_frames, authentic: true },
+    Target { name: "dependencies", run: dependencies, honest: honest_dependencies, authentic: false },
     Target { name: "rtp_payloads", run: rtp_payloads, honest: honest_rtp_payloads, authentic: false },
 ];
 
@@ -85,4 +86,30 @@ fn honest_rtp_payloads() -> Vec<Vec<u8>> {
         .into_iter()
         .flat_map(|frame| [frame.clone(), [&descriptor[..], &frame].concat()])
         .collect()
+}
+
+/// What the first descriptor of a browser's key frame says, and one of a later frame.
+const DESCRIPTORS: [&[u8]; 2] = [
+    &[
+        0x80, 0, 2, 0x80, 0x02, 0x04, 0x4e, 0xaa, 0xaf, 0x28, 0x60, 0x41, 0x4d, 0x34, 0x53, 0x8a, 0x09, 0x40,
+        0x40, 0x9f, 0xc0, 0x59, 0xc0,
+    ],
+    &[0xc3, 0, 6, 0x12, 0x60],
+];
+
+/// A descriptor, alone and after an honest structure.
+fn dependencies(input: &[u8]) -> Verdict {
+    let mut alone = None;
+    let first = descriptor::read(input, &mut alone);
+    assert_eq!(first.is_some(), alone.is_some(), "a structure is known just if it was read");
+    let mut known = None;
+    descriptor::read(DESCRIPTORS[0], &mut known).expect("an honest descriptor is read");
+    let before = known.clone();
+    let second = descriptor::read(input, &mut known);
+    assert!(second.is_some_and(|described| described.is_key) || known == before, "a structure was lost");
+    if second.is_some() { Verdict::Accepted } else { Verdict::Refused }
+}
+
+fn honest_dependencies() -> Vec<Vec<u8>> {
+    DESCRIPTORS.map(<[u8]>::to_vec).to_vec()
 }

@@ -3,6 +3,7 @@
 //! Neither knows RTP sessions, sockets or MLS: keys, rosters and times are given.
 
 pub mod clear_bytes;
+pub mod descriptor;
 pub mod frame;
 pub mod kid;
 pub mod payload;
@@ -12,4 +13,4 @@ pub mod track;
 
 pub use frame::{EpochKeys, Opened, Opener, Sealer};
 pub use kid::KeyId;
-pub use track::{Codec, Kind, Layer, Medium, Track, TrackLayer};
+pub use track::{Codec, Kind, Layer, Medium, Temporal, Track, TrackLayer};

@@ -78,6 +78,34 @@ impl Layer {
     }
 }
 
+/// A temporal layer, 0 to 3: who gets the lower ones gets every frame that those need, only fewer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Temporal(u8);
+
+impl Temporal {
+    /// How many there are at most.
+    pub const COUNT: usize = 4;
+    /// The frames that no one can do without.
+    pub const BASE: Self = Self(0);
+    /// Every frame.
+    pub const ALL: Self = Self(3);
+
+    /// This one, or the highest.
+    pub const fn at_most(number: u8) -> Self {
+        if number < Self::ALL.0 { Self(number) } else { Self::ALL }
+    }
+
+    /// All of them, the lowest first.
+    pub fn each() -> impl DoubleEndedIterator<Item = Self> {
+        (0..=Self::ALL.0).map(Self)
+    }
+
+    /// As a number.
+    pub const fn number(self) -> u8 {
+        self.0
+    }
+}
+
 impl Kind {
     /// The medium that carries it.
     pub const fn medium(self) -> Medium {

@@ -8,9 +8,10 @@ use std::{
 
 use conclave_core::{
     identity::address::DeviceUri,
-    ids::LeafIndex,
+    ids::{LeafIndex, TrackNumber},
     media::{
         Codec, Layer, Medium, Track,
+        descriptor::{self as descriptors, Structure},
         router::{ClientId, PathReport, TrackId},
     },
 };
@@ -26,9 +27,11 @@ use tokio::sync::watch;
 
 use super::{
     demux::Path,
+    descriptor,
     error::Error,
     offer::Answered,
     packet::Packet,
+    rates::Tally,
     slot::{Rewritten, Slot},
 };
 
@@ -40,16 +43,24 @@ pub(super) struct Published {
 }
 
 /// A stream that comes, as it is known once its first packet was there.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(super) struct Source {
     ssrc: Ssrc,
+    pub(super) place: Place,
+    pub(super) seen: Instant,
+    /// What its descriptors mean.
+    structure: Option<Structure>,
+    /// Since the rates were last looked at.
+    pub(super) tally: Tally,
+}
+
+/// What a stream carries.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place {
     pub(super) track: TrackId,
     pub(super) layer: Layer,
     pub(super) codec: Codec,
-    pub(super) number: conclave_core::ids::TrackNumber,
-    pub(super) seen: Instant,
-    /// Since the rates were last looked at.
-    pub(super) bytes: u64,
+    pub(super) number: TrackNumber,
 }
 
 /// What became of a packet for a slot.
@@ -98,7 +109,9 @@ impl Client {
         for (mid, kind, direction) in sections {
             let medium = medium(kind);
             match direction {
-                Direction::SendOnly => slots.push(Slot::new(mid, medium)),
+                Direction::SendOnly => {
+                    slots.push(Slot::new(mid, medium, descriptor::is_negotiated(&rtc, mid)));
+                }
                 Direction::RecvOnly => sending.push((mid, medium)),
                 Direction::SendRecv | Direction::Inactive => {}
             }
@@ -173,35 +186,48 @@ impl Client {
         self.guarded(|rtc| if rtc.is_alive() { rtc.poll_output().ok() } else { None }).flatten()
     }
 
-    /// Which stream a packet belongs to; `None` if the device has not said what its section carries.
+    /// Which stream a packet belongs to, and whether that is new; `None` if the device has not said what its section carries. What
+    /// the packet's descriptor says is read by the way.
     pub(super) fn source(
         &mut self,
         ssrc: Ssrc,
-        (now, length): (Instant, usize),
+        now: Instant,
+        packet: &mut Packet,
         find: impl FnOnce(&DeviceUri, &Track) -> Option<TrackId>,
-    ) -> Option<(Source, bool)> {
-        if let Some(known) = self.sources.iter_mut().find(|source| source.ssrc == ssrc) {
-            known.seen = now;
-            known.bytes += length as u64;
-            return Some((*known, false));
-        }
+    ) -> Option<(Place, bool)> {
+        let known = self.sources.iter().position(|source| source.ssrc == ssrc);
+        let at = match known {
+            Some(at) => at,
+            None => self.add_source(ssrc, now, find)?,
+        };
+        let source = self.sources.get_mut(at)?;
+        source.seen = now;
+        packet.described =
+            packet.descriptor.as_ref().and_then(|own| descriptors::read(own.bytes(), &mut source.structure));
+        source.tally.add(packet.described, packet.payload.len());
+        Some((source.place, known.is_none()))
+    }
+
+    fn add_source(
+        &mut self,
+        ssrc: Ssrc,
+        now: Instant,
+        find: impl FnOnce(&DeviceUri, &Track) -> Option<TrackId>,
+    ) -> Option<usize> {
         let (mid, rid) = self.guarded(|rtc| {
             let mut direct = rtc.direct_api();
             direct.stream_rx(&ssrc).map(|stream| (stream.mid(), stream.rid()))
         })??;
         let published = self.published.iter().find(|published| published.mid == mid)?;
         let layer = layer_of(rid)?;
-        let source = Source {
-            ssrc,
+        let place = Place {
             track: find(&self.device, &published.track)?,
             layer: published.track.layer(layer)?.layer,
             codec: published.track.codec,
             number: published.track.number,
-            seen: now,
-            bytes: length as u64,
         };
-        self.sources.push(source);
-        Some((source, true))
+        self.sources.push(Source { ssrc, place, seen: now, structure: None, tally: Tally::default() });
+        Some(self.sources.len() - 1)
     }
 
     /// Sends a packet in a slot, if the slot can place it.
@@ -213,7 +239,8 @@ impl Client {
         packet: &Packet,
     ) -> Sending {
         let Some(slot) = self.slots.get_mut(slot).filter(|_| self.connected) else { return Sending::Not };
-        let Some(Rewritten { sequence, timestamp, began }) = slot.rewrite(now, (track, layer, codec), packet)
+        let Some(Rewritten { sequence, timestamp, number, began }) =
+            slot.rewrite(now, (track, layer, codec), packet)
         else {
             return Sending::Not;
         };
@@ -225,7 +252,7 @@ impl Client {
             stream.write_rtp(
                 RtpWrite::new(pt, sequence.into(), timestamp, now, packet.payload.clone())
                     .marker(packet.marker)
-                    .ext_vals(packet.extensions())
+                    .ext_vals(packet.extensions(number))
                     .nackable(codec.medium() == Medium::Video),
             );
             Some(())

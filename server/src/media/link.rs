@@ -7,8 +7,9 @@ use conclave_core::{
     ids::{LeafIndex, TrackNumber},
     limits,
     media::{
-        Codec, Layer, Track,
-        router::{Routed, TrackId},
+        Codec, Layer, Temporal, Track,
+        descriptor::Structure,
+        router::{Rate, Routed, TrackId},
     },
 };
 use conclave_proto::{
@@ -18,6 +19,7 @@ use conclave_proto::{
 
 use super::{
     SessionKey,
+    rates::Tally,
     relay::{Incoming, LinkHandle},
 };
 
@@ -31,8 +33,10 @@ pub(super) struct Remote {
     pub(super) layer: Layer,
     pub(super) track: TrackId,
     pub(super) incoming: Incoming,
+    /// What its descriptors mean.
+    pub(super) structure: Option<Structure>,
     /// Since the rates were last looked at.
-    pub(super) bytes: u64,
+    pub(super) tally: Tally,
 }
 
 /// What a device may have announced: its leaf, and its tracks with the numbers of their layers.
@@ -52,7 +56,7 @@ pub(super) struct SessionLink {
     said: Option<Vec<AnnouncedTrack>>,
     asked: Option<BTreeSet<u32>>,
     /// The rates of which the other side knows, kilobits a second.
-    pub(super) told: BTreeMap<u32, u32>,
+    pub(super) told: BTreeMap<u32, [u32; Temporal::COUNT]>,
 }
 
 impl SessionLink {
@@ -140,16 +144,17 @@ impl SessionLink {
     }
 
     /// Tells the other side what layers took in the last second, where that has changed (spec: MED-25).
-    pub(super) fn tell_rates(&mut self, key: SessionKey, measured: &BTreeMap<(TrackId, Layer), u64>) {
+    pub(super) fn tell_rates(&mut self, key: SessionKey, measured: &BTreeMap<(TrackId, Layer), Rate>) {
         let mut rates = Vec::new();
         for (place, stream_id) in &self.numbers {
-            let bits = measured.get(place).copied().unwrap_or(0);
-            let kilobits = u32::try_from(bits.div_ceil(1_000)).unwrap_or(u32::MAX);
+            let rate = measured.get(place).copied().unwrap_or_default();
+            let now = rate.map(|bits| u32::try_from(bits.div_ceil(1_000)).unwrap_or(u32::MAX));
             let told = self.told.entry(*stream_id).or_default();
-            let nothing = (*told == 0) != (kilobits == 0);
-            if nothing || told.abs_diff(kilobits) > *told / 5 {
-                *told = kilobits;
-                rates.push(LayerRate { stream_id: *stream_id, kilobits });
+            let changed =
+                |(told, now): (&u32, &u32)| (*told == 0) != (*now == 0) || told.abs_diff(*now) > *told / 5;
+            if told.iter().zip(&now).any(changed) {
+                *told = now;
+                rates.push(layer_rate(*stream_id, now));
             }
         }
         if !rates.is_empty() {
@@ -193,6 +198,13 @@ impl SessionLink {
         self.handle.share(self.wanted.len(), 0);
         self.wanted.clear();
     }
+}
+
+/// What a layer takes, and its lower temporal layers, if it has any.
+fn layer_rate(stream_id: u32, [lower @ .., kilobits]: [u32; Temporal::COUNT]) -> LayerRate {
+    let is_one = lower.iter().all(|rate| *rate == kilobits);
+    let lower_kilobits = if is_one { Vec::new() } else { lower.to_vec() };
+    LayerRate { stream_id, kilobits, lower_kilobits }
 }
 
 #[cfg(test)]
@@ -289,7 +301,7 @@ mod tests {
         let (track, _) = router.own_tracks().next().unwrap();
         let mut tell = |rates: [u64; 3]| {
             let places = (0..3).filter_map(Layer::new).map(|layer| (track, layer));
-            link.tell_rates(KEY, &places.zip(rates).collect());
+            link.tell_rates(KEY, &places.zip(rates.map(|rate| [rate; 4])).collect());
             match said.try_recv().ok()?.message {
                 Some(Message::LayerRates(rates)) => {
                     Some(rates.rates.iter().map(|rate| (rate.stream_id, rate.kilobits)).collect::<Vec<_>>())

@@ -6,7 +6,9 @@
 mod client;
 mod counters;
 mod demux;
+mod descriptor;
 mod error;
+mod gaps;
 mod link;
 mod offer;
 mod outbox;

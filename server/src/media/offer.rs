@@ -15,7 +15,7 @@ use str0m::{
     net::{Protocol, TcpType},
 };
 
-use super::{demux::Path, error::Error};
+use super::{demux::Path, descriptor, error::Error};
 
 /// How often a connection tells how its path does.
 const REPORTS: Duration = Duration::from_secs(1);
@@ -91,6 +91,7 @@ fn answer_checked(
         .enable_opus(true, false)
         .enable_vp8(true)
         .set_rtp_mode(true)
+        .set_extension(descriptor::ID, descriptor::extension())
         .set_ice_lite(true)
         .set_stats_interval(Some(REPORTS))
         .set_dtls_cert(certificate.clone())

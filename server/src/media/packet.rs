@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
+use conclave_core::media::descriptor::Described;
 use str0m::rtp::{ExtensionValues, RtpPacket};
+
+use super::descriptor::Descriptor;
 
 /// What of an RTP packet goes on; cheap to clone.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,6 +18,10 @@ pub(super) struct Packet {
     pub(super) marker: bool,
     /// RFC 6464: level in negative decibels, and whether it is a voice.
     pub(super) level: Option<(i8, bool)>,
+    /// What says on which frames its own depends.
+    pub(super) descriptor: Option<Descriptor>,
+    /// The same, read; `None` if it cannot be.
+    pub(super) described: Option<Described>,
     /// The sealed payload.
     pub(super) payload: Arc<[u8]>,
 }
@@ -27,18 +34,25 @@ impl From<RtpPacket> for Packet {
             timestamp: packet.header.timestamp,
             marker: packet.header.marker,
             level: extensions.audio_level.map(|level| (level, extensions.voice_activity.unwrap_or(false))),
+            descriptor: Descriptor::of(extensions),
+            described: None,
             payload: packet.payload,
         }
     }
 }
 
 impl Packet {
-    /// The header extensions that go on; all others belong to one connection.
-    pub(super) fn extensions(&self) -> ExtensionValues {
-        ExtensionValues {
+    /// The header extensions that go on, the descriptor with another frame number, if with any (spec: MED-28); all others belong
+    /// to one connection.
+    pub(super) fn extensions(&self, number: Option<u16>) -> ExtensionValues {
+        let mut values = ExtensionValues {
             audio_level: self.level.map(|(level, _)| level),
             voice_activity: self.level.map(|(_, voice)| voice),
             ..ExtensionValues::default()
+        };
+        if let (Some(descriptor), Some(number)) = (&self.descriptor, number) {
+            descriptor.renumbered(number).put(&mut values);
         }
+        values
     }
 }

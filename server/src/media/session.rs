@@ -9,8 +9,9 @@ use std::{
 use conclave_core::{
     identity::address::{DeviceUri, Domain},
     ids::LeafIndex,
+    limits::RTP_PAYLOAD_BYTES,
     media::{
-        Codec, KeyId, Layer,
+        Codec, KeyId, Layer, descriptor,
         payload::{Part, part},
         router::{ClientId, LinkId, Origin, Router, Target, TrackId},
     },
@@ -112,6 +113,9 @@ impl Session {
         }
         let slots: Vec<_> = client.slots.iter().map(|slot| slot.medium).collect();
         self.router.connect(id, client.device.clone(), &slots);
+        if !client.slots.iter().all(Slot::takes_parts) {
+            self.router.take_whole(id);
+        }
         self.clients.insert(id, client);
         self.republish(work, id);
     }
@@ -273,12 +277,14 @@ impl Session {
         let Some(client) = self.clients.get_mut(&id) else { return };
         let leaf = client.leaf;
         let router = &self.router;
-        let arrived = (work.now, packet.payload.len());
-        let found = client.source(packet.header.ssrc, arrived, |device, track| {
+        let ssrc = packet.header.ssrc;
+        let mut packet = Packet::from(packet);
+        let found = client.source(ssrc, work.now, &mut packet, |device, track| {
             router.find(Origin::Client(id), device, track.number)
         });
         let Some((source, is_new)) = found else { return };
-        if packet.payload.is_empty() {
+        let fits = (1..=RTP_PAYLOAD_BYTES).contains(&packet.payload.len()); // MED-30
+        if !fits {
             return;
         }
         #[cfg(feature = "wiretap")]
@@ -292,7 +298,7 @@ impl Session {
             self.router.set_alive(source.track, source.layer, true);
             self.settle(work);
         }
-        self.forward(work, source.track, source.layer, source.codec, &Packet::from(packet));
+        self.forward(work, source.track, source.layer, source.codec, &packet);
     }
 
     /// A datagram of another server.
@@ -308,8 +314,10 @@ impl Session {
         };
         let (track, layer, codec) = (remote.track, remote.layer, remote.codec);
         let expected = (remote.leaf, remote.number, layer);
-        let Some(packet) = remote.incoming.take(datagram) else { return };
-        remote.bytes += packet.payload.len() as u64;
+        let Some(mut packet) = remote.incoming.take(datagram) else { return };
+        packet.described =
+            packet.descriptor.as_ref().and_then(|own| descriptor::read(own.bytes(), &mut remote.structure));
+        remote.tally.add(packet.described, packet.payload.len());
         if !is_bound(codec, &packet.payload, expected) {
             return work.counters.dropped_key_id.more();
         }
@@ -454,7 +462,7 @@ impl Session {
             client.sources.retain(|source| {
                 let alive = now.saturating_duration_since(source.seen) < LAYER_SILENCE;
                 if !alive {
-                    router.set_alive(source.track, source.layer, false);
+                    router.set_alive(source.place.track, source.place.layer, false);
                 }
                 alive
             });

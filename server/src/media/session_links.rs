@@ -6,7 +6,7 @@ use conclave_core::{
     identity::address::DeviceUri,
     media::{
         Layer,
-        router::{LinkId, Origin, TrackId},
+        router::{LinkId, Origin, Rate, TrackId},
     },
 };
 use conclave_proto::relay::v1::{AnnouncedTrack, KeyFrameRequest, LayerRate, relay_message::Message};
@@ -69,8 +69,8 @@ impl Session {
                 let Some(place) = self.router.find(origin, &device, track.number) else { continue };
                 for (stream, layer) in streams.into_iter().zip((0..track.layers).filter_map(Layer::new)) {
                     let old = before.remove(&stream).filter(|old| old.track == place && old.layer == layer);
-                    let (incoming, bytes) =
-                        old.map_or_else(Default::default, |old| (old.incoming, old.bytes));
+                    let (incoming, structure, tally) =
+                        old.map_or_else(Default::default, |old| (old.incoming, old.structure, old.tally));
                     let remote = Remote {
                         device: device.clone(),
                         number: track.number,
@@ -79,7 +79,8 @@ impl Session {
                         layer,
                         track: place,
                         incoming,
-                        bytes,
+                        structure,
+                        tally,
                     };
                     link.remotes.insert(stream, remote);
                 }
@@ -100,11 +101,13 @@ impl Session {
         let Some(link) = self.links.get(&id) else { return };
         let known = rates.iter().filter_map(|rate| {
             let remote = link.remotes.get(&rate.stream_id)?;
-            Some((remote.track, remote.layer, u64::from(rate.kilobits) * 1_000))
+            let all = rate.kilobits;
+            let lower = |place| rate.lower_kilobits.get(place).copied().unwrap_or(all).min(all);
+            Some((remote.track, remote.layer, std::array::from_fn(|place| u64::from(lower(place)) * 1_000)))
         });
-        let known: Vec<_> = known.collect();
+        let known: Vec<(_, _, Rate)> = known.collect();
         for (track, layer, rate) in &known {
-            self.router.set_alive(*track, *layer, *rate > 0);
+            self.router.set_alive(*track, *layer, rate.last() > Some(&0));
         }
         self.router.set_rates(known);
         self.settle(work);

@@ -13,7 +13,7 @@ use std::{
 use conclave_core::{
     identity::address::DeviceUri,
     ids::{Epoch, LeafIndex, TrackNumber},
-    media::{Codec, EpochKeys, Kind, Layer, Opener, Sealer, Track, TrackLayer},
+    media::{Codec, EpochKeys, Kind, Layer, Opener, Sealer, Temporal, Track, TrackLayer},
     time::Time,
 };
 use conclave_proto::client::v1::PublishedTrack;
@@ -25,10 +25,21 @@ use str0m::{
     net::Receive,
 };
 
-use crate::wire::Wire;
+use crate::{
+    dependencies::{self, Dependencies},
+    wire::Wire,
+};
 
 /// Who sent a frame, on which track, and what.
 pub(crate) type Shown = (DeviceUri, TrackNumber, Vec<u8>);
+
+/// A frame that came with what it depends on.
+pub(crate) struct Seen {
+    pub(crate) number: u16,
+    pub(crate) temporal: Temporal,
+    /// No packet was missing before it.
+    pub(crate) is_contiguous: bool,
+}
 
 /// What one device did and saw.
 #[derive(Default)]
@@ -37,6 +48,8 @@ pub(crate) struct Diary {
     pub(crate) sent: BTreeMap<TrackNumber, Vec<Vec<u8>>>,
     pub(crate) shown: BTreeSet<Shown>,
     pub(crate) shown_in_order: Vec<Shown>,
+    /// Frames with dependencies, in their order.
+    pub(crate) seen: Vec<Seen>,
     pub(crate) not_opened: usize,
     pub(crate) key_frames_asked: usize,
     pub(crate) was_connected: bool,
@@ -54,6 +67,8 @@ pub(crate) struct Device {
     pub(crate) video_slots: usize,
     /// Bytes of a video frame.
     pub(crate) video_bytes: usize,
+    /// Its pictures come in three temporal layers, and it knows those of others.
+    pub(crate) is_described: bool,
     /// By what it sends.
     pub(crate) wire: Wire,
 }
@@ -76,6 +91,7 @@ impl Device {
             audio_slots: 1,
             video_slots: 2,
             video_bytes: 3_000,
+            is_described: false,
             wire: Wire::udp(),
         }
     }
@@ -89,8 +105,11 @@ impl Device {
         stop: Arc<AtomicBool>,
     ) -> (Opened, JoinHandle<Diary>) {
         str0m::crypto::from_feature_flags().install_process_default();
-        let mut rtc =
-            Rtc::builder().clear_codecs().enable_opus(true, false).enable_vp8(true).build(Instant::now());
+        let mut config = Rtc::builder().clear_codecs().enable_opus(true, false).enable_vp8(true);
+        if self.is_described {
+            config = config.set_extension(9, dependencies::extension());
+        }
+        let mut rtc = config.build(Instant::now());
         rtc.add_local_candidate(self.wire.candidate());
         let mut changes = rtc.sdp_api();
         let mut sections = Vec::new();
@@ -131,6 +150,8 @@ impl Device {
             sealer,
             opener,
             video_bytes: self.video_bytes,
+            is_described: self.is_described,
+            after: 0,
             diary: Diary::default(),
             key_frame: true,
             count: 0,
@@ -149,6 +170,9 @@ struct Running {
     sealer: Sealer,
     opener: Opener,
     video_bytes: usize,
+    is_described: bool,
+    /// Frames since the last key frame.
+    after: u32,
     diary: Diary,
     key_frame: bool,
     count: u32,
@@ -205,6 +229,12 @@ impl Running {
                     };
                     match self.opener.open(clock(), codec, &data.data) {
                         Ok(opened) => {
+                            if let Some(own) = data.ext_vals.user_values.get::<Dependencies>() {
+                                // The frame's last byte is its temporal layer.
+                                let temporal = Temporal::at_most(opened.frame.last().copied().unwrap_or(0));
+                                let (number, is_contiguous) = (own.number(), data.contiguous);
+                                self.diary.seen.push(Seen { number, temporal, is_contiguous });
+                            }
                             let shown = (opened.device.as_ref().clone(), opened.track.number, opened.frame);
                             self.diary.shown.insert(shown.clone());
                             self.diary.shown_in_order.push(shown);
@@ -225,6 +255,9 @@ impl Running {
     fn send(&mut self) {
         let elapsed = self.started.unwrap().elapsed();
         self.count += 1;
+        self.after = if self.key_frame { 0 } else { self.after + 1 };
+        #[allow(clippy::cast_possible_truncation)] // Frame numbers wrap around.
+        let (own, temporal) = Dependencies::of(self.count as u16, self.after);
         for (mid, track) in self.sections.clone() {
             let frame = match track.codec {
                 Codec::Opus => [&[0xfc][..], &self.count.to_be_bytes(), &[7; 60]].concat(),
@@ -232,7 +265,7 @@ impl Running {
                     let first = if self.key_frame { 0x10 } else { 0x11 };
                     let start = [&[first, 0, 0, 0x9d, 1, 0x2a, 64, 0, 64, 0][..], &self.count.to_be_bytes()];
                     let mut frame = start.concat();
-                    frame.resize(self.video_bytes, 9);
+                    frame.resize(self.video_bytes, temporal.number());
                     frame
                 }
             };
@@ -240,7 +273,10 @@ impl Running {
                 TrackLayer { number: track.number, kind: track.kind, codec: track.codec, layer: Layer::BASE };
             let mut sealed = Vec::new();
             self.sealer.seal(clock(), layer, &frame, &mut sealed).unwrap();
-            let writer = self.rtc.writer(mid).unwrap();
+            let mut writer = self.rtc.writer(mid).unwrap();
+            if self.is_described && track.codec == Codec::Vp8 {
+                writer = writer.user_extension_value(own.clone());
+            }
             let wanted = match track.codec {
                 Codec::Opus => str0m::format::Codec::Opus,
                 Codec::Vp8 => str0m::format::Codec::Vp8,

@@ -22,7 +22,7 @@ use crate::{
 };
 
 pub(crate) const ALICE: &str = "conclave://north.example/u/alice/d/000000000000000a";
-const BOB: &str = "conclave://south.example/u/bob/d/000000000000000b";
+pub(crate) const BOB: &str = "conclave://south.example/u/bob/d/000000000000000b";
 pub(crate) const BERT: &str = "conclave://north.example/u/bert/d/000000000000000b";
 
 pub(crate) fn key() -> SessionKey {

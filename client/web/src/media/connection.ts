@@ -5,6 +5,7 @@ import type { TrackKind } from '../core/events';
 import type { Api } from '../core/grpc_web';
 import { MediaCalls } from '../core/media_service';
 import type { Published, Slot, Wish } from '../core/media_service';
+import { SCALABILITY, describe } from './dependencies';
 import { RIDS, encodings, layersOf } from './layers';
 import type { Place, ToWorker } from './messages';
 import { Meter } from './meter';
@@ -197,9 +198,11 @@ export class Connection {
 
 function outgoing(peer: RTCPeerConnection, worker: Worker, kind: TrackKind): RTCRtpTransceiver {
   const medium = kind === 'audio' || kind === 'screen_audio' ? 'audio' : 'video';
-  const sendEncodings = kind === 'video' ? RIDS.map((rid) => ({ rid })) : [{ maxBitrate: MOST_BITS[kind] }];
+  const some = kind === 'video' ? RIDS.map((rid) => ({ rid })) : [{ maxBitrate: MOST_BITS[kind] }];
+  const sendEncodings = medium === 'audio' ? some : some.map((one) => ({ ...one, ...SCALABILITY }));
   const transceiver = peer.addTransceiver(medium, { direction: 'sendonly', sendEncodings });
   only(transceiver, medium);
+  if (medium === 'video') describe(transceiver);
   transceiver.sender.transform = transform(worker, { role: 'send', kind });
   return transceiver;
 }
@@ -216,6 +219,7 @@ function incoming(peer: RTCPeerConnection, worker: Worker, slot: string, audio: 
   const medium = audio ? 'audio' : 'video';
   const transceiver = peer.addTransceiver(medium, { direction: 'recvonly' });
   only(transceiver, medium);
+  if (!audio) describe(transceiver);
   transceiver.receiver.transform = transform(worker, { role: 'receive', slot, audio });
   return transceiver;
 }

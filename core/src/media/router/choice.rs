@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Client, Filling, Routed, TrackId};
-use crate::media::track::{Kind, Layer, Medium};
+use crate::media::track::{Kind, Layer, Medium, Temporal};
 
 /// Up to this height the smallest layer serves.
 const SMALL_HEIGHT: u32 = 180;
@@ -20,6 +20,13 @@ const SPARE: u64 = 115;
 struct Wanted {
     track: TrackId,
     layer: Layer,
+}
+
+impl Wanted {
+    /// All its frames.
+    const fn whole(&self) -> Filling {
+        Filling { track: self.track, layer: Some(self.layer), temporal: Temporal::ALL }
+    }
 }
 
 /// What each slot shall carry: what it carries already if that is still wanted, else the next wanted track (spec: MED-14).
@@ -66,41 +73,58 @@ fn sound(tracks: &BTreeMap<TrackId, Routed>, wanted: &[Wanted], left: &mut Optio
     let rates = wanted.iter().filter_map(|one| tracks.get(&one.track)).map(|routed| routed.rate(Layer::BASE));
     let taken = rates.sum();
     *left = left.map(|left| left.saturating_sub(taken));
-    wanted.iter().map(|one| Filling { track: one.track, layer: Some(one.layer) }).collect()
+    wanted.iter().map(Wanted::whole).collect()
 }
 
-/// The smallest layer of each while it fits, then larger ones, the most wanted first (spec: MED-19).
+/// The fewest frames of the smallest layer of each while they fit, then more of them, then larger layers, the most wanted first
+/// (spec: MED-19).
 fn pictures(
     tracks: &BTreeMap<TrackId, Routed>,
     wanted: &[Wanted],
     client: &Client,
     left: Option<u64>,
 ) -> Vec<Filling> {
-    let mut fillings: Vec<_> =
-        wanted.iter().map(|one| Filling { track: one.track, layer: Some(one.layer) }).collect();
+    let mut fillings: Vec<_> = wanted.iter().map(Wanted::whole).collect();
     let Some(mut left) = left else { return fillings };
+    let fewest = if client.takes_whole { Temporal::ALL } else { Temporal::BASE };
     for filling in &mut fillings {
         let Some(routed) = tracks.get(&filling.track) else { continue };
-        let smallest = routed.smallest();
-        let rate = routed.rate(smallest);
-        let fits = client.cost(filling.track, smallest, rate) <= left;
-        filling.layer = fits.then_some(smallest);
+        let least = Filling { layer: Some(routed.smallest()), temporal: fewest, ..*filling };
+        let rate = routed.rate_of(least);
+        let fits = client.cost(least, rate) <= left;
+        *filling = if fits { least } else { Filling { layer: None, ..*filling } };
         left -= if fits { rate } else { 0 };
+    }
+    for filling in fillings.iter_mut().filter(|filling| filling.layer.is_some()) {
+        let now = *filling;
+        let more = Temporal::each().rev().map(|temporal| Filling { temporal, ..now });
+        grow(tracks, client, filling, &mut left, more);
     }
     for (filling, wanted) in fillings.iter_mut().zip(wanted) {
         let (Some(routed), Some(smallest)) = (tracks.get(&filling.track), filling.layer) else { continue };
-        let base = routed.rate(smallest);
         let larger = (smallest.number() + 1..=wanted.layer.number()).rev().filter_map(Layer::new);
-        let fitting = larger.filter(|layer| routed.is_alive(*layer)).find(|layer| {
-            let extra = routed.rate(*layer).saturating_sub(base);
-            client.cost(filling.track, *layer, extra) <= left
-        });
-        if let Some(layer) = fitting {
-            filling.layer = Some(layer);
-            left = left.saturating_sub(routed.rate(layer).saturating_sub(base));
-        }
+        let alive = larger.filter(|layer| routed.is_alive(*layer));
+        let track = filling.track;
+        grow(tracks, client, filling, &mut left, alive.map(|layer| Wanted { track, layer }.whole()));
     }
     fillings
+}
+
+/// Takes the first of the options, the best first, for which enough is left.
+fn grow(
+    tracks: &BTreeMap<TrackId, Routed>,
+    client: &Client,
+    filling: &mut Filling,
+    left: &mut u64,
+    mut options: impl Iterator<Item = Filling>,
+) {
+    let Some(routed) = tracks.get(&filling.track) else { return };
+    let base = routed.rate_of(*filling);
+    let extra = |option: Filling| routed.rate_of(option).saturating_sub(base);
+    if let Some(larger) = options.find(|option| client.cost(*option, extra(*option)) <= *left) {
+        *left = left.saturating_sub(extra(larger));
+        *filling = larger;
+    }
 }
 
 /// The tracks of others that a device wants for a medium, most wanted first, as many as it has slots.
@@ -168,9 +192,19 @@ impl Routed {
 
     /// What a layer takes, bits a second.
     fn rate(&self, layer: Layer) -> u64 {
+        self.rate_up_to(layer, Temporal::ALL)
+    }
+
+    /// What a slot would take.
+    fn rate_of(&self, filling: Filling) -> u64 {
+        filling.layer.map_or(0, |layer| self.rate_up_to(layer, filling.temporal))
+    }
+
+    fn rate_up_to(&self, layer: Layer, temporal: Temporal) -> u64 {
         let place = usize::from(layer.number());
-        match self.rates.get(place) {
-            Some(rate) if *rate > 0 => *rate,
+        let measured = self.rates.get(place).filter(|rate| rate.last().is_some_and(|all| *all > 0));
+        match measured.and_then(|rate| rate.get(usize::from(temporal.number()))) {
+            Some(rate) => *rate,
             _ if self.track.kind.medium() == Medium::Audio => UNMEASURED_SOUND,
             _ if self.track.kind == Kind::Screen => UNMEASURED.last().copied().unwrap_or(0),
             _ => UNMEASURED.get(place).copied().unwrap_or(0),
@@ -179,10 +213,12 @@ impl Routed {
 }
 
 impl Client {
-    /// What must be left for a layer: more than it takes if it is more than is sent of the track now.
-    fn cost(&self, track: TrackId, layer: Layer, rate: u64) -> u64 {
-        let now = self.slots.iter().filter_map(|slot| slot.filling).find(|filling| filling.track == track);
-        let grows = now.is_some_and(|filling| filling.layer < Some(layer));
+    /// What must be left for a filling that takes so much more than is counted already: more than that if it is more than is
+    /// sent of the track now.
+    fn cost(&self, filling: Filling, rate: u64) -> u64 {
+        let carried = self.slots.iter().filter_map(|slot| slot.filling);
+        let now = carried.into_iter().find(|now| now.track == filling.track);
+        let grows = now.is_some_and(|now| (now.layer, now.temporal) < (filling.layer, filling.temporal));
         if grows { rate * SPARE / 100 } else { rate }
     }
 }

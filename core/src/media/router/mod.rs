@@ -15,7 +15,7 @@ use std::{
 use crate::{
     identity::address::DeviceUri,
     ids::TrackNumber,
-    media::track::{Kind, Layer, Medium, Track},
+    media::track::{Kind, Layer, Medium, Temporal, Track},
     time::Time,
 };
 
@@ -71,7 +71,12 @@ pub struct Filling {
     pub track: TrackId,
     /// Its layer; `None` if the device's path carries none now (spec: MED-19).
     pub layer: Option<Layer>,
+    /// The highest of that layer's temporal layers that the path carries.
+    pub temporal: Temporal,
 }
+
+/// Bits a second that a layer takes, for each temporal layer with those below it; all the same if it has only one.
+pub type Rate = [u64; Temporal::COUNT];
 
 /// A slot changed what it carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,8 +102,8 @@ pub struct Routed {
     targets: Vec<Vec<Target>>,
     /// Layers in which packets came lately, a bit for each; 0 while nothing is known.
     alive: u8,
-    /// What each layer takes, bits a second; 0 while that is not known.
-    rates: Vec<u64>,
+    /// What each layer takes; nothing while that is not known.
+    rates: Vec<Rate>,
 }
 
 /// A device's receiving side.
@@ -108,6 +113,8 @@ struct Client {
     slots: Vec<Place>,
     wishes: Vec<Wish>,
     sound_only: bool,
+    /// It cannot be sent some of a layer's temporal layers.
+    takes_whole: bool,
     budget: Budget,
 }
 
@@ -158,7 +165,7 @@ impl Router {
                     track: *track,
                     targets: vec![Vec::new(); usize::from(track.layers)],
                     alive: 0,
-                    rates: vec![0; usize::from(track.layers)],
+                    rates: vec![Rate::default(); usize::from(track.layers)],
                 };
                 self.tracks.insert(TrackId(self.last_track), routed);
             }
@@ -171,8 +178,18 @@ impl Router {
         let slots = slots.iter().map(|medium| Place { medium: *medium, filling: None, leaving: None });
         let slots = slots.collect();
         let budget = Budget::default();
-        self.clients.insert(client, Client { device, slots, wishes: Vec::new(), sound_only: false, budget });
+        let (sound_only, takes_whole) = (false, false);
+        self.clients
+            .insert(client, Client { device, slots, wishes: Vec::new(), sound_only, takes_whole, budget });
         self.recompute();
+    }
+
+    /// A device knows no dependency descriptors: it gets all frames of a layer or none (spec: MED-27).
+    pub fn take_whole(&mut self, client: ClientId) {
+        if let Some(client) = self.clients.get_mut(&client) {
+            client.takes_whole = true;
+            self.recompute();
+        }
     }
 
     /// What a device wants; nothing for a medium means that the server chooses, but no pictures where it wants sound alone (spec: MED-14).
@@ -219,13 +236,15 @@ impl Router {
     }
 
     /// What layers took in the last second, bits; the table is made anew for devices whose paths do not carry all.
-    pub fn set_rates(&mut self, rates: impl IntoIterator<Item = (TrackId, Layer, u64)>) {
+    pub fn set_rates(&mut self, rates: impl IntoIterator<Item = (TrackId, Layer, Rate)>) {
         for (track, layer, now) in rates {
             let routed = self.tracks.get_mut(&track);
             let place = usize::from(layer.number());
             if let Some(rate) = routed.and_then(|routed| routed.rates.get_mut(place)) {
-                // Pictures that rest take little, and much again a moment later.
-                *rate = now.max(*rate - *rate / 4);
+                for (rate, now) in rate.iter_mut().zip(now) {
+                    // Pictures that rest take little, and much again a moment later.
+                    *rate = now.max(*rate - *rate / 4);
+                }
             }
         }
         if self.clients.values().any(|client| client.budget.limit().is_some()) {

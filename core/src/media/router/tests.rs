@@ -5,7 +5,7 @@ use super::{ClientId, Filling, LinkId, Origin, PathReport, Router, Target, Track
 use crate::{
     identity::address::DeviceUri,
     ids::TrackNumber,
-    media::track::{Codec, Kind, Layer, Medium, Track},
+    media::track::{Codec, Kind, Layer, Medium, Temporal, Track},
     time::Time,
 };
 
@@ -45,8 +45,8 @@ fn med_14_without_wishes_every_slot_carries_somebody_else() {
     let bob_voice = find(&router, Origin::Client(ClientId(1)), "north.example", "bob", 1);
     let bob_camera = find(&router, Origin::Client(ClientId(1)), "north.example", "bob", 2);
     let slots: Vec<_> = router.slots(ClientId(0)).collect();
-    assert_eq!(slots[0], Some(Filling { track: bob_voice, layer: Some(layer(0)) }));
-    assert_eq!(slots[1], Some(Filling { track: bob_camera, layer: Some(layer(2)) }));
+    assert_eq!(slots[0], Some(Filling { track: bob_voice, layer: Some(layer(0)), temporal: Temporal::ALL }));
+    assert_eq!(slots[1], Some(Filling { track: bob_camera, layer: Some(layer(2)), temporal: Temporal::ALL }));
     assert_eq!(slots[2], None);
     assert_eq!(router.targets(bob_camera, layer(2)), [Target::Slot(ClientId(0), 1)]);
     assert!(router.targets(bob_camera, layer(0)).is_empty());
@@ -72,7 +72,11 @@ fn med_14_slots_do_not_move_while_their_track_is_wanted() {
     router.wish(ClientId(0), wishes, false);
     assert_eq!(carried(&router)[1..], [Some(bob_camera), Some(screen)]);
     let change = router.poll().unwrap();
-    assert_eq!(change.filling, Some(Filling { track: bob_camera, layer: Some(layer(0)) }), "a smaller layer");
+    assert_eq!(
+        change.filling,
+        Some(Filling { track: bob_camera, layer: Some(layer(0)), temporal: Temporal::ALL }),
+        "a smaller layer"
+    );
     assert_eq!(router.poll(), None);
     assert!(carried(&router)[0].is_some(), "no wish for sound: the server chooses");
 }
@@ -159,10 +163,10 @@ fn two_cameras() -> (Router, TrackId, TrackId) {
     let bob = find(&router, Origin::Client(ClientId(1)), "north.example", "bob", 2);
     let carol = find(&router, Origin::Link(LinkId(7)), "south.example", "carol", 8);
     let all = [(0, 100_000), (1, 400_000), (2, 1_200_000)];
-    let rates = [bob, carol].into_iter().flat_map(|id| all.map(|(n, rate)| (id, layer(n), rate)));
+    let rates = [bob, carol].into_iter().flat_map(|id| all.map(|(n, rate)| (id, layer(n), [rate; 4])));
     router.set_rates(rates.collect::<Vec<_>>());
     let voice = find(&router, Origin::Client(ClientId(1)), "north.example", "bob", 1);
-    router.set_rates([(voice, layer(0), 50_000)]);
+    router.set_rates([(voice, layer(0), [50_000; 4])]);
     (router, bob, carol)
 }
 
@@ -220,7 +224,7 @@ fn med_19_a_larger_layer_needs_room_to_spare() {
     assert_eq!(layers(&router)[1], Some(1), "425 kbit/s");
     let rate = |router: &mut Router, rate| {
         for _ in 0..20 {
-            router.set_rates([(carol, layer(1), rate)]);
+            router.set_rates([(carol, layer(1), [rate; 4])]);
         }
     };
     rate(&mut router, 430_000);
@@ -249,4 +253,61 @@ fn med_16_the_old_layer_goes_on_until_the_new_one_has_come() {
     router.wish(ClientId(0), wish(90), false);
     router.wish(ClientId(0), wish(300), false);
     assert!(to_alice(&router, 1) && !to_alice(&router, 0));
+}
+
+#[test]
+fn med_27_who_knows_no_descriptors_gets_all_frames_of_a_layer_or_none() {
+    for takes_whole in [false, true] {
+        let (mut router, bob, carol) = two_cameras();
+        if takes_whole {
+            router.take_whole(ClientId(0));
+        }
+        for camera in [bob, carol] {
+            router.set_rates([(camera, layer(0), [50_000, 80_000, 100_000, 100_000])]);
+        }
+        // 100 kbit/s beside the sound.
+        report(&mut router, 1, 300_000, 500);
+        let slots = router.slots(ClientId(0)).skip(1).flatten();
+        let sent: Vec<_> = slots.map(|slot| slot.layer.map(|_| slot.temporal)).collect();
+        let expected = if takes_whole { [Some(Temporal::ALL), None] } else { [Some(Temporal::BASE); 2] };
+        assert_eq!(sent, expected);
+    }
+}
+
+#[test]
+fn med_27_a_path_too_narrow_for_the_smallest_layer_gets_fewer_of_its_frames() {
+    let (mut router, bob, carol) = two_cameras();
+    // Bob's camera has three temporal layers, Carol's one.
+    for _ in 0..20 {
+        router.set_rates([(bob, layer(0), [50_000, 70_000, 100_000, 100_000])]);
+    }
+    let sends = |router: &Router| {
+        let slots = router.slots(ClientId(0)).skip(1).flatten();
+        slots.map(|slot| Some((slot.layer?.number(), slot.temporal.number()))).collect::<Vec<_>>()
+    };
+    assert_eq!(sends(&router), [Some((2, 3)), Some((2, 3))]);
+    // 204 kbit/s: beside the sound there is room for all of one, and for half of the other.
+    report(&mut router, 1, 480_000, 500);
+    assert_eq!(sends(&router), [Some((0, 0)), Some((0, 3))]);
+    for (carols, expected) in [(85_000, (0, 0)), (75_000, (0, 1)), (70_000, (0, 1)), (45_000, (0, 3))] {
+        for _ in 0..20 {
+            router.set_rates([(carol, layer(0), [carols; 4])]);
+        }
+        assert_eq!(sends(&router), [Some(expected), Some((0, 3))], "beside {carols}");
+    }
+    // 150 kbit/s: one of them cannot be made smaller, and pauses if it is the less wanted.
+    router.set_rates([(carol, layer(0), [85_000; 4])]);
+    report(&mut router, 4, 180_000, 500);
+    assert_eq!(sends(&router), [Some((0, 1)), None]);
+    let wish = |name: &str, domain, track| Wish {
+        device: device(domain, name),
+        track: TrackNumber(track),
+        height: 720,
+    };
+    router.wish(ClientId(0), vec![wish("carol", "south.example", 8), wish("bob", "north.example", 2)], false);
+    assert_eq!(sends(&router), [None, Some((0, 3))]);
+    for second in 5..300 {
+        report(&mut router, second, 100_000, 0);
+    }
+    assert_eq!(sends(&router), [Some((2, 3)), Some((2, 3))], "a path that recovers carries all again");
 }

@@ -5,15 +5,15 @@
 //! ```
 
 use bytes::{BufMut, Bytes, BytesMut};
-use conclave_core::limits::RELAY_FRAGMENTS;
+use conclave_core::limits::{DEPENDENCIES_BYTES, RELAY_FRAGMENTS};
 
-use crate::media::packet::Packet;
+use crate::media::{descriptor::Descriptor, packet::Packet};
 
 /// The RTP marker.
 const MARKER: u8 = 0x01;
 /// A byte with the audio level follows: voice in the highest bit, level in the others (RFC 6464).
 const LEVEL: u8 = 0x02;
-/// One byte length and that many bytes of dependency descriptor follow; skipped for now.
+/// One byte length and that many bytes of dependency descriptor follow.
 const DESCRIPTOR: u8 = 0x04;
 /// A byte with the fragment's place follows: the last one has the highest bit.
 const FRAGMENT: u8 = 0x08;
@@ -30,6 +30,7 @@ pub(in crate::media) struct Datagram {
     pub(in crate::media) timestamp: u32,
     pub(in crate::media) marker: bool,
     pub(in crate::media) level: Option<(i8, bool)>,
+    pub(in crate::media) descriptor: Option<Descriptor>,
     /// Its place among the payload's fragments, and whether it is the last; `None` if it is whole.
     pub(in crate::media) fragment: Option<(u8, bool)>,
     pub(in crate::media) payload: Bytes,
@@ -42,11 +43,13 @@ pub(in crate::media) fn write(
     largest: usize,
     mut send: impl FnMut(Bytes),
 ) -> bool {
-    if HEADER_BYTES + packet.payload.len() <= largest {
+    let header =
+        HEADER_BYTES + packet.descriptor.as_ref().map_or(0, |descriptor| 1 + descriptor.bytes().len());
+    if header + packet.payload.len() <= largest {
         send(write_one(stream, packet, None, &packet.payload));
         return true;
     }
-    let room = largest.saturating_sub(HEADER_BYTES);
+    let room = largest.saturating_sub(header);
     if room == 0 || packet.payload.len().div_ceil(room) > RELAY_FRAGMENTS {
         return false;
     }
@@ -59,17 +62,24 @@ pub(in crate::media) fn write(
 }
 
 fn write_one(stream: u32, packet: &Packet, fragment: Option<u8>, payload: &[u8]) -> Bytes {
-    let mut out = BytesMut::with_capacity(HEADER_BYTES + payload.len());
+    let mut out = BytesMut::with_capacity(HEADER_BYTES + 1 + DEPENDENCIES_BYTES + payload.len());
     out.put_u32(stream);
     #[allow(clippy::cast_possible_truncation)] // The other side extends it again.
     out.put_u16(packet.sequence as u16);
     out.put_u32(packet.timestamp);
     let mut flags = if packet.marker { MARKER } else { 0 };
     flags |= if packet.level.is_some() { LEVEL } else { 0 };
+    flags |= if packet.descriptor.is_some() { DESCRIPTOR } else { 0 };
     flags |= if fragment.is_some() { FRAGMENT } else { 0 };
     out.put_u8(flags);
     if let Some((level, voice)) = packet.level {
         out.put_u8(level.unsigned_abs().min(127) | if voice { 0x80 } else { 0 });
+    }
+    if let Some(descriptor) = &packet.descriptor {
+        let bytes = descriptor.bytes();
+        #[allow(clippy::cast_possible_truncation)] // At most `DEPENDENCIES_BYTES`.
+        out.put_u8(bytes.len() as u8);
+        out.put_slice(bytes);
     }
     if let Some(fragment) = fragment {
         out.put_u8(fragment);
@@ -87,24 +97,22 @@ pub(super) fn stream(datagram: &[u8]) -> Option<u32> {
 pub(in crate::media) fn read(datagram: &Bytes) -> Option<Datagram> {
     let (head, mut rest) = datagram.split_first_chunk::<11>()?;
     let [s0, s1, s2, s3, q0, q1, t0, t1, t2, t3, flags] = *head;
-    let mut next = || {
-        let (first, after) = rest.split_first()?;
+    let mut take = |length: usize| {
+        let (field, after) = rest.split_at_checked(length)?;
         rest = after;
-        Some(*first)
+        Some(field)
     };
-    let level = if flags & LEVEL != 0 { Some(next()?) } else { None };
-    if flags & DESCRIPTOR != 0 {
-        for _ in 0..next()? {
-            next()?;
-        }
-    }
-    let fragment = if flags & FRAGMENT != 0 { Some(next()?) } else { None };
+    let level = take(usize::from(flags & LEVEL != 0))?.first();
+    let length = take(usize::from(flags & DESCRIPTOR != 0))?.first();
+    let descriptor = take(length.copied().map_or(0, usize::from))?;
+    let fragment = take(usize::from(flags & FRAGMENT != 0))?.first();
     Some(Datagram {
         stream: u32::from_be_bytes([s0, s1, s2, s3]),
         sequence: u16::from_be_bytes([q0, q1]),
         timestamp: u32::from_be_bytes([t0, t1, t2, t3]),
         marker: flags & MARKER != 0,
         level: level.map(|byte| (-i8::try_from(byte & 0x7f).unwrap_or(127), byte & 0x80 != 0)),
+        descriptor: Descriptor::new(descriptor),
         fragment: fragment.map(|byte| (byte & !LAST, byte & LAST != 0)),
         payload: datagram.slice(datagram.len() - rest.len()..),
     })
@@ -116,7 +124,8 @@ mod tests {
 
     fn packet(length: usize, level: Option<(i8, bool)>) -> Packet {
         let payload = (0..length).map(|n| u8::try_from(n % 251).unwrap_or(0)).collect();
-        Packet { sequence: 0x1_0002, timestamp: 7, marker: true, level, payload }
+        let descriptor = Descriptor::new(&[0xc3, 0, 6, 0x12, 0x60]).filter(|_| level.is_some());
+        Packet { sequence: 0x1_0002, timestamp: 7, marker: true, level, descriptor, described: None, payload }
     }
 
     fn written(packet: &Packet, largest: usize) -> Vec<Bytes> {
@@ -138,6 +147,7 @@ mod tests {
                 timestamp: 7,
                 marker: true,
                 level,
+                descriptor: packet.descriptor.clone(),
                 fragment: None,
                 payload: packet.payload.to_vec().into(),
             };
@@ -164,12 +174,9 @@ mod tests {
     #[test]
     fn short_datagrams_are_refused() {
         let whole = written(&packet(5, Some((-1, false))), 1_200).remove(0);
-        for length in 0..12 {
-            assert_eq!(read(&whole.slice(..length)), None);
+        for length in 0..18 {
+            assert_eq!(read(&whole.slice(..length)), None, "{length} bytes");
         }
-        let mut cut = whole.to_vec();
-        cut[10] |= DESCRIPTOR;
-        cut.truncate(12);
-        assert_eq!(read(&cut.into()), None);
+        assert!(read(&whole.slice(..18)).is_some_and(|datagram| datagram.payload.is_empty()));
     }
 }

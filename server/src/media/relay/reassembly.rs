@@ -3,7 +3,7 @@
 use std::{collections::VecDeque, sync::Arc};
 
 use bytes::Bytes;
-use conclave_core::limits::RELAY_FRAGMENTS;
+use conclave_core::limits::{RELAY_FRAGMENTS, RTP_PAYLOAD_BYTES};
 
 use super::datagram::Datagram;
 use crate::media::packet::Packet;
@@ -22,12 +22,21 @@ impl Incoming {
     /// Takes one datagram; gives the packet that it completes.
     pub(in crate::media) fn take(&mut self, datagram: Datagram) -> Option<Packet> {
         let sequence = self.extend(datagram.sequence);
-        let Datagram { timestamp, marker, level, payload, fragment, .. } = datagram;
+        let Datagram { timestamp, marker, level, descriptor, payload, fragment, .. } = datagram;
         let payload: Arc<[u8]> = match fragment {
             None => Arc::from(payload.as_ref()),
             Some((place, last)) => self.put(sequence, place, last, payload)?,
         };
-        Some(Packet { sequence, timestamp, marker, level, payload })
+        let is_small = payload.len() <= RTP_PAYLOAD_BYTES; // MED-30
+        is_small.then_some(Packet {
+            sequence,
+            timestamp,
+            marker,
+            level,
+            descriptor,
+            described: None,
+            payload,
+        })
     }
 
     /// Keeps a fragment; gives the payload once all are there.
@@ -75,6 +84,29 @@ mod tests {
     use super::*;
     use crate::media::relay::datagram::{read, write};
 
+    fn packet(sequence: u64, payload: Arc<[u8]>) -> Packet {
+        Packet {
+            sequence,
+            timestamp: 5,
+            marker: false,
+            level: None,
+            descriptor: None,
+            described: None,
+            payload,
+        }
+    }
+
+    #[test]
+    fn med_30_no_payload_is_larger_than_a_packet() {
+        for (length, is_taken) in [(RTP_PAYLOAD_BYTES, true), (RTP_PAYLOAD_BYTES + 1, false)] {
+            let mut datagrams = Vec::new();
+            assert!(write(1, &packet(1, vec![7; length].into()), 400, |datagram| datagrams.push(datagram)));
+            let mut incoming = Incoming::default();
+            let taken = datagrams.iter().filter_map(|datagram| incoming.take(read(datagram)?)).count();
+            assert_eq!(taken == 1, is_taken, "{length} bytes");
+        }
+    }
+
     #[test]
     fn sequence_numbers_grow_over_the_wrap_and_come_late() {
         let mut incoming = Incoming::default();
@@ -90,8 +122,7 @@ mod tests {
     #[test]
     fn med_22_fragments_are_made_whole_in_any_order() {
         let payload: Arc<[u8]> = (0..=250).cycle().take(1_000).collect();
-        let packet =
-            |n| Packet { sequence: n, timestamp: 5, marker: false, level: None, payload: payload.clone() };
+        let packet = |n| packet(n, payload.clone());
         let mut datagrams = Vec::new();
         for n in 1..4 {
             assert!(write(1, &packet(n), 400, |datagram| datagrams.push(datagram)));
