@@ -9,6 +9,7 @@ import type { Choices, Opening } from '../media/capture';
 import { layersOf } from '../media/layers';
 import { CallMedia } from './call_media.svelte';
 import { Conversation } from './conversation.svelte';
+import { Hosting } from './hosting';
 import { shownName } from './members';
 import { guestOf, name, organisation, shortened } from './names';
 import { Notices } from './notices.svelte';
@@ -40,6 +41,7 @@ export class Call {
   readonly own: OwnMedia;
   readonly media: CallMedia;
   readonly stage: Stage;
+  readonly hosting: Hosting;
 
   readonly address: string;
   private readonly numbers: Record<TrackKind, number>;
@@ -64,6 +66,7 @@ export class Call {
     };
     this.own = new OwnMedia(choices, opening, changed, (problem) => this.notices.add(problem));
     this.stage = new Stage(this);
+    this.hosting = new Hosting(driver, address);
     this.unlisten = driver.listen((event, sealed) => this.take(event, sealed));
     driver.command({ type: 'join', meeting: link }).catch((error: unknown) => this.end('refused', problemOf(error)));
   }
@@ -103,27 +106,6 @@ export class Call {
     await this.driver.command({ type: 'type', meeting: this.address, line, text, done });
   }
 
-  async admit(device: DeviceUri, admitted: boolean): Promise<void> {
-    await this.driver.command({ type: 'admit', meeting: this.address, device, admitted });
-  }
-
-  async remove(address: string): Promise<void> {
-    await this.driver.command({ type: 'remove', meeting: this.address, address });
-  }
-
-  async setCoHost(address: string, on: boolean): Promise<void> {
-    await this.driver.command({ type: 'set_co_host', meeting: this.address, address, on });
-  }
-
-  /** Asks for silence; only the person themselves can unmute. */
-  async askMute(device: DeviceUri): Promise<void> {
-    await this.driver.command({ type: 'ask_mute', meeting: this.address, device });
-  }
-
-  async lowerHand(device: DeviceUri): Promise<void> {
-    await this.driver.command({ type: 'lower_hand', meeting: this.address, device });
-  }
-
   get handUp(): boolean {
     return this.self !== undefined && this.signals.hands.has(this.self.device);
   }
@@ -134,18 +116,6 @@ export class Call {
 
   async react(reaction: Reaction): Promise<void> {
     await this.driver.command({ type: 'react', meeting: this.address, reaction }).catch(() => undefined);
-  }
-
-  async lock(locked: boolean): Promise<void> {
-    await this.driver.command({ type: 'lock', meeting: this.address, locked });
-  }
-
-  async lobby(on: boolean): Promise<void> {
-    await this.driver.command({ type: 'lobby', meeting: this.address, on });
-  }
-
-  async endForAll(): Promise<void> {
-    await this.driver.command({ type: 'end', meeting: this.address });
   }
 
   leave(): void {
