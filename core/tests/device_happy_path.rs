@@ -307,6 +307,30 @@ fn a_locked_meeting_takes_nobody_until_it_is_opened() {
 }
 
 #[test]
+fn mtg_35_a_device_that_starts_anew_comes_back_into_a_locked_meeting() {
+    let mut stage = Stage::both_inside();
+    let (alice, bob) = (stage.alice, stage.bob);
+    let meeting = stage.meeting.clone();
+    let carol = stage.federation.sign_in("carol", SOUTH);
+    stage.do_it(alice, Command::Lock { meeting: meeting.clone(), locked: true });
+    for _ in 0..2 {
+        stage.federation.crash_client(bob);
+        stage.join(bob, stage.by_link());
+        stage.settle();
+        stage.agree(&[alice, bob]);
+        assert!(stage.frame(alice, bob, 5));
+    }
+    let refused = stage.federation.ask(carol, Command::Join(stage.by_link())).unwrap_err();
+    assert_eq!(refused.reason(), conclave_proto::types::v1::ErrorReason::Locked);
+    // Once he counts as gone, he is new as anybody else.
+    stage.federation.crash_client(bob);
+    stage.federation.run_for(Duration::from_mins(1));
+    stage.agree(&[alice]);
+    let refused = stage.federation.ask(bob, Command::Join(stage.by_link())).unwrap_err();
+    assert_eq!(refused.reason(), conclave_proto::types::v1::ErrorReason::Locked);
+}
+
+#[test]
 fn a_leave_is_answered_by_a_remove_and_all_may_meet_again() {
     let mut stage = Stage::both_inside();
     let (alice, bob) = (stage.alice, stage.bob);

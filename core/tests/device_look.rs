@@ -9,7 +9,7 @@ use conclave_core::{
         event::{Done, Looked},
     },
     group::Suite,
-    identity::address::UserAddress,
+    identity::address::{Domain, UserAddress},
     meeting::link::Link,
 };
 use conclave_proto::{client::v1 as api, types::v1 as types};
@@ -68,6 +68,28 @@ fn dev_18_a_look_shows_what_record_and_policies_prove() {
     let request = scenario.federation.command(carol, Command::Look(by_link));
     scenario.federation.run_for(Duration::from_secs(5));
     assert!(matches!(scenario.federation.result(carol, request), Some(Err(_))));
+}
+
+#[test]
+fn dev_18_a_look_names_an_organisation_that_cannot_be_looked_up() {
+    let mut scenario = Scenario::two_inside(Suite::Classical);
+    let (carol, meeting) = (scenario.people[2], scenario.meeting.clone());
+    scenario.federation.server_lies(DOMAINS[1], move |path, body| {
+        let Ok(mut answer) = api::LookUpMeetingResponse::decode(body.clone()) else { return body };
+        if !path.ends_with("/LookUpMeeting") || answer.record.is_none() {
+            return body;
+        }
+        let domains = [DOMAINS[0], DOMAINS[1], "nowhere.example"].map(String::from).to_vec();
+        answer.inside = Some(types::Inside { present: 3, domains });
+        answer.encode_to_vec().into()
+    });
+    let by_link = Door::Link(scenario.link.clone());
+    let seen = look(&mut scenario, carol, by_link);
+    let nowhere = (Domain::parse("nowhere.example").unwrap(), None);
+    assert_eq!(seen.organisations.last(), Some(&nowhere));
+    let known: Vec<_> = seen.organisations.iter().filter(|(_, law)| law.is_some()).collect();
+    assert_eq!(known.iter().map(|(domain, _)| domain.as_str()).collect::<Vec<_>>(), DOMAINS[..2]);
+    assert_eq!((known[0].0.clone(), seen.present), (meeting.hub, Some(3)));
 }
 
 #[test]

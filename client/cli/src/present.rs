@@ -114,8 +114,9 @@ fn looked(looked: &Looked) -> Note {
         .iter()
         .map(|(domain, law)| json!({ "domain": domain.to_string(), "jurisdiction": law }))
         .collect();
-    let domains: Vec<String> =
-        looked.organisations.iter().map(|(domain, law)| format!("{domain} ({law})")).collect();
+    let where_is = |law: &Option<String>| law.clone().unwrap_or_else(|| "could not be looked up".to_owned());
+    let domains = looked.organisations.iter().map(|(domain, law)| format!("{domain} ({})", where_is(law)));
+    let domains: Vec<String> = domains.collect();
     let title = clean(looked.title.as_deref().filter(|title| !title.is_empty()).unwrap_or("(no title)"));
     let inside = match (looked.ended, looked.running, looked.present) {
         (true, ..) => "over".to_owned(),

@@ -74,6 +74,14 @@ test('a locked meeting tells a newcomer why the door stays shut', async () => {
   await until('the reason names the lock', async () => /locked/iu.test(await dave.page.locator('main').innerText()));
 });
 
+test('who is in and loads the page anew comes back in, though it is locked and has a lobby', async () => {
+  await carol.page.reload();
+  await carol.inRoom();
+  await Promise.all([alice, carol].map((one) => one.sees([alice.address, carol.address])));
+  await alice.watches(carol);
+  await carol.watches(alice);
+});
+
 test('a host ends it for everybody', async () => {
   await alice.open('People');
   await alice.press('End for all');

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { Attempt } from '../src/call/attempt.svelte';
-import { CommandError } from '../src/core/driver';
+import { CommandError } from '../src/core/command_error';
 
 test('an attempt is busy while it runs, and says what it failed of until the next one', async () => {
   const attempt = new Attempt();

@@ -116,8 +116,9 @@ pub struct Looked {
     pub suite: Suite,
     /// Who hosts it.
     pub hosts: Vec<UserAddress>,
-    /// The hub, and the organisations with devices inside as far as this person may know, each with its jurisdiction.
-    pub organisations: Vec<(Domain, String)>,
+    /// The hub, and the organisations with devices inside as far as this person may know, each with its jurisdiction; none where
+    /// its descriptor could not be had.
+    pub organisations: Vec<(Domain, Option<String>)>,
     /// How many devices are inside, if this person may know.
     pub present: Option<u32>,
     /// Whether a session runs.

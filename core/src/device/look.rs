@@ -1,5 +1,7 @@
 //! Meetings seen from outside: what one is before one asks to enter, and links to pass on.
 
+use std::collections::BTreeSet;
+
 use conclave_proto::{client::v1 as api, types::v1 as types};
 use prost::{Message as _, bytes::Bytes};
 
@@ -54,7 +56,9 @@ impl Device {
             hub: meeting.hub.to_string(),
             look: Some(look::ask(meeting.id, &account.uri, token, secret.as_ref(), now)),
         };
-        self.out.call(path::LOOK_UP_MEETING, &message, Pending::Look { request, door: door.clone() });
+        self.out.call(path::LOOK_UP_MEETING, &message, {
+            Pending::Look { request, door: door.clone(), unknown: BTreeSet::new() }
+        });
         Ok(())
     }
 
@@ -62,8 +66,8 @@ impl Device {
     pub(super) fn looked(
         &mut self,
         now: Time,
-        request: RequestId,
-        door: &Door,
+        (request, door): (RequestId, &Door),
+        unknown: &BTreeSet<Domain>,
         body: &Bytes,
     ) -> Result<(), Error> {
         let answer = api::LookUpMeetingResponse::decode(body.clone())?;
@@ -83,7 +87,11 @@ impl Device {
         }
         let mut organisations = Vec::new();
         for domain in domains {
-            let jurisdiction = self.pins.current(&domain, now)?.jurisdiction.to_string();
+            let jurisdiction = match self.pins.current(&domain, now) {
+                Ok(descriptor) => Some(descriptor.jurisdiction.to_string()),
+                Err(_) if unknown.contains(&domain) => None,
+                Err(error) => return Err(error.into()),
+            };
             organisations.push((domain, jurisdiction));
         }
         let details = self.secret_of(door).and_then(|secret| record.details(&secret).ok().flatten());

@@ -103,7 +103,7 @@ impl Device {
             Err(error) => {
                 tracing::warn!(%error, "a descriptor is of no use");
                 for work in self.look_ups.take(domain) {
-                    self.failed(&work, error.clone());
+                    self.go_without(now, domain, work, error.clone());
                 }
             }
         }
@@ -126,8 +126,18 @@ impl Device {
         let lost = matches!(error.reason, R::Unavailable | R::RateLimited);
         let again = lost && self.look_ups.again(domain, now);
         for work in if again { self.look_ups.take_others(domain) } else { self.look_ups.take(domain) } {
-            self.failed(&work, Error::Api(error.clone()));
+            self.go_without(now, domain, work, Error::Api(error.clone()));
         }
+    }
+
+    /// A look shows what is known without this descriptor, if it can (spec: DEV-18); everything else fails.
+    fn go_without(&mut self, now: Time, domain: &Domain, mut work: Work, error: Error) {
+        if let Work::Answer { pending: Pending::Look { unknown, .. }, .. } = &mut work
+            && unknown.insert(domain.clone())
+        {
+            return self.work(now, work);
+        }
+        self.failed(&work, error);
     }
 
     /// Makes again what failed for want of a connection.

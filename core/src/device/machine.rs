@@ -214,7 +214,7 @@ impl Device {
             }
             Pending::Acknowledged => Ok(()),
             Pending::LookUpMeeting { meeting } => self.meeting_found(now, meeting, body),
-            Pending::Look { request, door } => self.looked(now, *request, door, body),
+            Pending::Look { request, door, unknown } => self.looked(now, (*request, door), unknown, body),
             Pending::LookUpToEnd { request, meeting } => self.end_from_outside(now, *request, meeting, body),
             Pending::ChangedPolicy { request } => {
                 self.done(*request, Ok(Done::Plain));

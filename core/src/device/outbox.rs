@@ -1,6 +1,6 @@
 //! What the device still has to do or to hear: outputs in order, and what each open call and stream is for.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use prost::Message;
 use prost::bytes::Bytes;
@@ -18,22 +18,58 @@ use crate::{
 /// What the answer to a unary call is for.
 #[derive(Clone, Debug)]
 pub(super) enum Pending {
-    SignIn { request: RequestId },
-    SealingKey { request: Option<RequestId> },
+    SignIn {
+        request: RequestId,
+    },
+    SealingKey {
+        request: Option<RequestId>,
+    },
     Renew,
-    SignOut { request: RequestId, this_device: bool },
-    Devices { request: RequestId },
-    Server { domain: Domain },
-    Create { request: RequestId, meeting: MeetingAddress },
-    Meetings { request: RequestId },
-    Users { request: RequestId, address: UserAddress },
-    Invitations { request: RequestId },
+    SignOut {
+        request: RequestId,
+        this_device: bool,
+    },
+    Devices {
+        request: RequestId,
+    },
+    Server {
+        domain: Domain,
+    },
+    Create {
+        request: RequestId,
+        meeting: MeetingAddress,
+    },
+    Meetings {
+        request: RequestId,
+    },
+    Users {
+        request: RequestId,
+        address: UserAddress,
+    },
+    Invitations {
+        request: RequestId,
+    },
     Acknowledged,
-    LookUpMeeting { meeting: MeetingAddress },
-    Look { request: RequestId, door: Door },
-    LookUpToEnd { request: RequestId, meeting: MeetingAddress },
-    ChangedPolicy { request: RequestId },
-    Submitted { meeting: MeetingAddress, submission: SubmissionId },
+    LookUpMeeting {
+        meeting: MeetingAddress,
+    },
+    /// `unknown`: domains whose descriptors could not be had.
+    Look {
+        request: RequestId,
+        door: Door,
+        unknown: BTreeSet<Domain>,
+    },
+    LookUpToEnd {
+        request: RequestId,
+        meeting: MeetingAddress,
+    },
+    ChangedPolicy {
+        request: RequestId,
+    },
+    Submitted {
+        meeting: MeetingAddress,
+        submission: SubmissionId,
+    },
 }
 
 /// What the items of a stream are for.

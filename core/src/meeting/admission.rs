@@ -95,15 +95,23 @@ pub struct JoinView {
     pub jurisdiction: Option<String>,
 }
 
-/// Decides, in the order of MTG-12; `logged` is when the Join entered the log.
-pub fn admit(policy: &Policy, join: &JoinView, trust: Trust<'_>, logged: Time) -> Result<Admission, Refused> {
+/// Decides, in the order of MTG-12; `is_member`: the device is in the tree with the key that it asks with; `logged` is when
+/// the Join entered the log.
+pub fn admit(
+    policy: &Policy,
+    join: &JoinView,
+    is_member: bool,
+    trust: Trust<'_>,
+    logged: Time,
+) -> Result<Admission, Refused> {
     let rules = policy.rules();
     let user = join.device.user();
     let role = policy.role(user);
     if rules.ended {
         return Err(Refused::Ended);
     }
-    if rules.locked && role != Role::Host {
+    // MTG-35: a lock keeps out who is new.
+    if rules.locked && role != Role::Host && !is_member {
         return Err(Refused::Locked);
     }
     if policy.is_banned(user) {

@@ -78,12 +78,13 @@ impl OpenJoin {
 
 /// Verifies a Join: its KeyPackage, certificates, signature, times and evidence (spec: MTG-18).
 ///
-/// `logged` is the time of its entry.
+/// `is_member` tells who is in the tree with which key; `logged` is the time of its entry.
 pub fn read_join(
     record: &Record,
     submission: &Submission,
     signed: &wire::Signed,
     policy: &Policy,
+    is_member: impl Fn(&DeviceUri, &PublicKey) -> bool,
     trust: Trust<'_>,
     logged: Time,
 ) -> Result<OpenJoin, Error> {
@@ -109,7 +110,7 @@ pub fn read_join(
         evidence: join.evidence.and_then(|evidence| evidence.evidence),
         jurisdiction: trust.jurisdiction(submission.device.domain()),
     };
-    let admission = admit(policy, &view, trust, logged)?;
+    let admission = admit(policy, &view, is_member(&view.device, &summary.signature_key), trust, logged)?;
     Ok(OpenJoin {
         view: Arc::new(view),
         key_package: join.key_package,
@@ -275,12 +276,18 @@ impl Doors {
         self.barred.insert(device);
     }
 
-    /// The policy changed: every open Join is judged again, by the evidence verified before (spec: MTG-22).
-    pub fn take_policy(&mut self, policy: &Policy, now: Time) -> Vec<Effect> {
-        let mut effects = self.close(|join| admit_again(policy, join).is_none());
+    /// The policy or the tree changed: every open Join is judged again, by the evidence verified before (spec: MTG-22, MTG-35).
+    pub fn judge_again(
+        &mut self,
+        policy: &Policy,
+        is_member: impl Fn(&DeviceUri, &PublicKey) -> bool,
+        now: Time,
+    ) -> Vec<Effect> {
+        let admit_again = |join: &OpenJoin| admit_again(policy, join, is_member(join.device(), &join.key));
+        let mut effects = self.close(|join| admit_again(join).is_none());
         for (sequence, join) in &mut self.joins {
             let waited = join.waits(now);
-            if let Some(admission) = admit_again(policy, join) {
+            if let Some(admission) = admit_again(join) {
                 join.admission = admission;
             }
             if join.waits(now) != waited {
@@ -312,11 +319,11 @@ impl Doors {
 }
 
 /// The evidence again under another policy. Signatures by the link are bound to the old key, so they are verified again by key.
-fn admit_again(policy: &Policy, join: &OpenJoin) -> Option<Admission> {
+fn admit_again(policy: &Policy, join: &OpenJoin, is_member: bool) -> Option<Admission> {
     let pins = crate::identity::pins::Pins::default();
     let by_link = matches!(join.view.evidence, Some(wire::evidence::Evidence::LinkSignature(_)));
     let trust = if by_link { Trust::Verify(&pins) } else { Trust::Stored };
-    admit(policy, &join.view, trust, join.logged).ok()
+    admit(policy, &join.view, is_member, trust, join.logged).ok()
 }
 
 /// Why something at the door is refused.

@@ -57,7 +57,7 @@ pub fn inside(hub: &Hub, look: &wire::Look, pins: &Pins, now: Time) -> Option<wi
     let mut asks = view(hub.record().id(), device, expires);
     asks.evidence = look.evidence.clone().and_then(|evidence| evidence.evidence);
     asks.jurisdiction = trust.jurisdiction(asks.device.domain());
-    admission::admit(hub.policy_chain().tip(), &asks, trust, now).ok()?;
+    admission::admit(hub.policy_chain().tip(), &asks, false, trust, now).ok()?;
     let present: Vec<_> = room.present().map(|member| member.device.domain().to_string()).collect();
     let domains: BTreeSet<_> = present.iter().cloned().collect();
     let present = u32::try_from(present.len()).unwrap_or(u32::MAX);

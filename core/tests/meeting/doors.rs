@@ -3,13 +3,17 @@
 use std::time::Duration;
 
 use conclave_core::{
-    group::Joiner,
-    identity::{address::UserAddress, keys::SigningKey},
+    group::{CommitPlan, Identity, Joiner},
+    identity::{
+        address::{UserAddress, UserKind},
+        keys::SigningKey,
+    },
     ids::Sequence,
     limits,
     meeting::{
         Error,
         admission::{self, Refused, sign_link},
+        commit_rules::Annotations,
         doors::DoorError,
         log::{Kind, group_id},
         room::{self, Effect, Standing},
@@ -131,16 +135,11 @@ fn mtg_18_a_join_has_good_certificates_and_ends_soon() {
     assert_eq!(refused(&mut world, old, link).reason(), ErrorReason::BadCertificate);
     // A domain that nobody knows yet: the driver looks it up and asks again.
     let stranger = conclave_testkit::people::Organisation::new("west.example");
-    let who = world.add_device(stranger.certify(
-        conclave_core::identity::address::UserKind::User,
-        "eve",
-        1,
-        world.now,
-    ));
+    let who = world.add_device(stranger.certify(UserKind::User, "eve", 1, world.now));
     let link = world.link_evidence(who);
     assert_eq!(refused(&mut world, who, link), Error::UnknownDomain(stranger.domain().clone()));
     // A Join that would be good for an hour.
-    let fresh = world.south.certify(conclave_core::identity::address::UserKind::User, "carol", 1, world.now);
+    let fresh = world.south.certify(UserKind::User, "carol", 1, world.now);
     let who = world.add_device(fresh);
     world.renew_joiner(who);
     let mut view = world.view(who);
@@ -281,6 +280,40 @@ fn mtg_13_bans_outrank_open_doors_and_roles_outrank_locks() {
     assert_eq!(refused(&mut world, carol, None), Error::Admission(Refused::Locked));
     let second = world.add_device(world.north.device("alice", 2));
     world.enter(second, None);
+}
+
+#[test]
+fn mtg_35_a_lock_keeps_nobody_out_who_is_in_and_nobody_else_in() {
+    let mut world = World::running();
+    world.change_by_commit(ALICE, ALICE, vec![], |rules| rules.locked = true).unwrap();
+    // The same device by name, with a key that its home server has made up.
+    let key = SigningKey::from_seed(&[9; 32]);
+    let chain = world.south.chain(UserKind::User, "bob", 1, &key.public(), world.now);
+    let double = world.add_device(Identity::new(key, chain).unwrap());
+    assert_eq!(world.devices[double].uri(), world.devices[BOB].uri());
+    let link = world.link_evidence(double);
+    assert_eq!(refused(&mut world, double, link), Error::Admission(Refused::Locked));
+    world.devices.pop();
+    // He lost his state, and takes his place again; the link must still be good.
+    world.devices[BOB].member = None;
+    assert_eq!(refused(&mut world, BOB, None), Error::Admission(Refused::NoEvidence));
+    let link = world.link_evidence(BOB);
+    world.enter(BOB, link);
+    assert_eq!(world.room().members().count(), 2);
+    world.assert_agreement();
+    // He says that he goes, and asks again; with his leaf goes the reason to let him in.
+    let leaf = world.leaf(BOB);
+    let left = world.leave(BOB);
+    let link = world.link_evidence(BOB);
+    world.join(BOB, link).unwrap();
+    world.asks.clear();
+    let plan = CommitPlan { removes: vec![leaf], ..CommitPlan::default() };
+    let annotations = Annotations { removes: vec![(leaf, left.sequence)], ..Annotations::default() };
+    world.commit(ALICE, plan, &annotations).unwrap();
+    assert_eq!(world.standing(BOB), Standing::Lapsed);
+    let link = world.link_evidence(BOB);
+    assert_eq!(refused(&mut world, BOB, link), Error::Admission(Refused::Locked));
+    world.assert_agreement();
 }
 
 #[test]

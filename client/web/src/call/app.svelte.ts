@@ -1,6 +1,7 @@
 // The page as a whole: which place it shows, who is signed in, which call runs.
 
-import { ClockError, CommandError, Driver } from '../core/driver';
+import { CommandError } from '../core/command_error';
+import { ClockError, Driver } from '../core/driver';
 import type { CoreEvent, DeviceInfo, Invitation, Looked, Meeting, Problem } from '../core/events';
 import { StoreError } from '../core/store';
 import { meetingAddress, problemIn } from '../core/wasm';

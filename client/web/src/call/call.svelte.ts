@@ -2,7 +2,7 @@
 
 import { KINDS } from '../core/events';
 import type { CallEvent, CoreEvent, DeviceUri, Member, OverReason, Problem, Reaction, Track, TrackKind } from '../core/events';
-import { CommandError } from '../core/driver';
+import { CommandError } from '../core/command_error';
 import type { Driver } from '../core/driver';
 import { firstTrackNumber } from '../core/wasm';
 import type { Choices, Opening } from '../media/capture';
@@ -59,7 +59,9 @@ export class Call {
     this.address = address;
     const first = firstTrackNumber();
     this.numbers = { audio: first, video: first + 1, screen: first + 2, screen_audio: first + 3 };
-    this.media = new CallMedia(driver, address, this.numbers, () => this.own);
+    this.media = new CallMedia(driver, address, this.numbers, () => this.own, (device) => {
+      this.notices.alarm('out-of-step', { name: this.nameOf(device, '') });
+    });
     const changed = (kind: TrackKind) => {
       void this.media.send(kind);
       this.publish();

@@ -63,6 +63,7 @@ export class CallMedia {
     private readonly meeting: string,
     private readonly numbers: Record<TrackKind, number>,
     private readonly own: () => OwnMedia,
+    private readonly outOfStep: (device: DeviceUri) => void,
   ) {
     this.worker = new Worker(new URL('../media/frame_worker.ts', import.meta.url), { type: 'module' });
     this.worker.onmessage = ({ data }: MessageEvent<FromWorker>) => this.heard(data);
@@ -130,6 +131,12 @@ export class CallMedia {
       case 'counts':
         this.counts = message.counts;
         break;
+      case 'out-of-step': {
+        // No key proves whose frames these are: that is the server's word.
+        const slot = this.slots.find(({ mid }) => this.connection?.slotOf(mid) === message.slot);
+        if (slot !== undefined && this.present.has(slot.device)) this.outOfStep(slot.device);
+        break;
+      }
       case 'proven':
         this.proofs.set(message.slot, { device: message.device, kind: message.kind });
         this.show();

@@ -1,6 +1,6 @@
 // What went wrong, as a sentence's id and what stands in it.
 
-import { CommandError } from '../core/driver';
+import { CommandError } from '../core/command_error';
 import type { Problem } from '../core/events';
 import { harmless } from './names';
 

@@ -1,6 +1,7 @@
 // Runs the device machine: one input in, all effects carried out in order, then the next.
 
-import type { Command, CoreError, CoreEvent, Done, Effect } from './events';
+import { CommandError } from './command_error';
+import type { Command, CoreEvent, Done, Effect } from './events';
 import { Api, Refused } from './grpc_web';
 import { Store } from './store';
 import { Client, Failure, domainOf, load, problemIn } from './wasm';
@@ -20,16 +21,6 @@ export class ClockError extends Error {
     readonly there: Date,
   ) {
     super('the clock is wrong');
-  }
-}
-
-/** A command was refused; the reason is for programs, the problem for people. */
-export class CommandError extends Error {
-  readonly reason: string;
-
-  constructor(readonly problem: CoreError) {
-    super(problem.id);
-    this.reason = problem.reason;
   }
 }
 

@@ -74,8 +74,8 @@ export interface Looked {
   hub: string;
   suite: 'hybrid' | 'classical';
   hosts: string[];
-  /** The hub first; then those with devices inside, as far as this person may know. */
-  organisations: { domain: string; jurisdiction: string }[];
+  /** The hub first; then those with devices inside, as far as this person may know; no jurisdiction where nothing is known of one. */
+  organisations: { domain: string; jurisdiction: string | null }[];
   /** Devices inside; none if nobody is there, or this person may not know. */
   present: number | null;
   running: boolean;

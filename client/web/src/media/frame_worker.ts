@@ -4,6 +4,7 @@ import { Frames, load } from '../core/frames';
 import type { OpenedFrame } from '../core/frames';
 import type { TrackKind } from '../core/events';
 import type { Counts, FromWorker, Place, ToWorker } from './messages';
+import { Step } from './step';
 
 /** A frame of an epoch whose keys are not here yet waits so long for them. */
 const KEYS_WITHIN_MS = 1_000;
@@ -103,10 +104,12 @@ function layerOf(kind: TrackKind, frame: Frame): number | undefined {
 function opening(place: Place & { role: 'receive' }, transformer: Transformer): TransformStream<Frame, Frame> {
   let last = '';
   let asked = 0;
+  const step = new Step();
   return new TransformStream({
     async transform(frame, controller) {
       const opened = await open(place.audio, new Uint8Array(frame.data));
-      if (opened === undefined) {
+      if (opened === 'other-epoch' && step.misses(Date.now())) scope.postMessage({ type: 'out-of-step', slot: place.slot });
+      if (opened === undefined || opened === 'other-epoch') {
         counts.refused += 1;
         // What is missing cannot be decoded around.
         if (!place.audio && Date.now() - asked > ASK_EVERY_MS) {
@@ -115,6 +118,7 @@ function opening(place: Place & { role: 'receive' }, transformer: Transformer): 
         }
         return;
       }
+      step.keeps();
       counts.opened += 1;
       const [device, track, kind] = [opened.device(), opened.track(), opened.kind() as TrackKind];
       frame.data = bufferOf(opened.data());
@@ -128,12 +132,12 @@ function opening(place: Place & { role: 'receive' }, transformer: Transformer): 
   });
 }
 
-async function open(audio: boolean, data: Uint8Array): Promise<OpenedFrame | undefined> {
+async function open(audio: boolean, data: Uint8Array): Promise<OpenedFrame | 'other-epoch' | undefined> {
   try {
     const opened = frames?.open(audio, data);
     if (opened !== undefined) return opened;
     await newKeys();
-    return frames?.open(audio, data);
+    return frames === undefined ? undefined : (frames.open(audio, data) ?? 'other-epoch');
   } catch {
     return undefined;
   }

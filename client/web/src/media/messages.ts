@@ -25,4 +25,6 @@ export type FromWorker =
   | { type: 'ready' }
   /** The first frame of a sender came through a slot; whose it is, its key proves. */
   | { type: 'proven'; slot: string; device: string; track: number; kind: TrackKind }
+  /** What comes through a slot has been of another epoch than this device's for too long. */
+  | { type: 'out-of-step'; slot: string }
   | { type: 'counts'; counts: Counts };

@@ -146,14 +146,18 @@ impl Device {
         inside.rejected.take_if(|rejected| rejected.falls_with(first));
         let before = inside.unconfirmed.voided(first);
         let went_back = before.is_some();
+        let mut effects = Vec::new();
         if let Some(before) = before {
             inside.give_way()?;
             inside.member.restore(&before.group)?;
-            inside.view.go_back(before.view);
+            effects = inside.view.go_back(before.view, entry.header().time);
         }
         inside.view.bar(barred.clone());
         inside.outgoing.voided(crate::ids::Epoch(void.standing_epoch));
         self.tell(meeting, CallEvent::Voided { by: barred });
+        for effect in effects {
+            self.tell_effect(meeting, effect);
+        }
         if went_back {
             self.tell_policy(meeting);
         }

@@ -85,7 +85,9 @@ impl MemberView {
         let (signed, submission) = read(entry)?;
         let policy = self.chain.tip();
         let time = entry.header().time;
-        let join = doors::read_join(&known.record, &submission, &signed, policy, Trust::Verify(pins), time)?;
+        let is_member = |device: &DeviceUri, key: &PublicKey| has(&self.members, device, key);
+        let trust = Trust::Verify(pins);
+        let join = doors::read_join(&known.record, &submission, &signed, policy, is_member, trust, time)?;
         self.doors.check_join(&join, time)?;
         Ok(self.doors.take_join(entry.sequence(), join))
     }
@@ -172,16 +174,22 @@ impl MemberView {
             added.came_by = by;
             self.members.insert(leaf.leaf, added);
         }
-        let Some(statement) = permitted.statement else { return Vec::new() };
-        self.chain.push(statement);
-        let tip = self.chain.tip().clone();
-        self.doors.take_policy(&tip, now)
+        if let Some(statement) = permitted.statement {
+            self.chain.push(statement);
+        }
+        self.judge_again(now)
     }
 
-    /// Commits were taken back: members and policies are as before, what came to the door since stays.
-    pub(super) fn go_back(&mut self, before: Self) {
+    /// Commits were taken back: members and policies are as before, what came to the door since is judged by them.
+    pub(super) fn go_back(&mut self, before: Self, now: Time) -> Vec<Effect> {
         self.chain = before.chain;
         self.members = before.members;
+        self.judge_again(now)
+    }
+
+    fn judge_again(&mut self, now: Time) -> Vec<Effect> {
+        let Self { doors, chain, members } = self;
+        doors.judge_again(chain.tip(), |device, key| has(members, device, key), now)
     }
 
     /// Whether this entry was noted already.
@@ -196,6 +204,11 @@ impl MemberView {
     pub(super) fn bar(&mut self, device: DeviceUri) {
         self.doors.bar(device);
     }
+}
+
+/// Whether a device is in the tree with this key.
+fn has(members: &BTreeMap<LeafIndex, MemberFacts>, device: &DeviceUri, key: &PublicKey) -> bool {
+    members.values().any(|facts| facts.device == *device && facts.key == *key)
 }
 
 fn facts(leaf: &RosterLeaf, entered: Sequence) -> MemberFacts {

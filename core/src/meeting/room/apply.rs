@@ -122,8 +122,9 @@ impl Room {
         }
         if let Some(statement) = permitted.statement {
             self.chain.push(statement);
-            effects.extend(self.policy_changed(now));
+            effects.push(Effect::PolicyChanged(self.chain.tip().clone()));
         }
+        effects.extend(self.judge_again(now));
         if !added.is_empty() {
             self.stamp(sequence);
         }
@@ -160,11 +161,9 @@ impl Room {
         Ok(())
     }
 
-    fn policy_changed(&mut self, now: Time) -> Vec<Effect> {
-        let policy = self.chain.tip().clone();
-        let mut effects = vec![Effect::PolicyChanged(policy.clone())];
-        effects.extend(self.doors.take_policy(&policy, now));
-        effects
+    fn judge_again(&mut self, now: Time) -> Vec<Effect> {
+        let Self { doors, chain, roster, .. } = self;
+        doors.judge_again(chain.tip(), |device, key| roster.has(device, key), now)
     }
 
     /// Whoever is in an epoch went through all before it, so they are confirmed too.
@@ -205,8 +204,9 @@ impl Room {
         }];
         effects.extend(self.roster_went_back(&now_roster, void.standing, sequence));
         if policy_differs {
-            effects.extend(self.policy_changed(now));
+            effects.push(Effect::PolicyChanged(self.chain.tip().clone()));
         }
+        effects.extend(self.judge_again(now));
         Ok(effects)
     }
 

@@ -9,7 +9,11 @@ use sha2::{Digest, Sha256};
 use super::{Error, Room, epochs::CheckedVoid};
 use crate::{
     group::{CommitContents, Tracker, decode, tracker::StagedPublic},
-    identity::{address::Domain, signed::Label},
+    identity::{
+        address::{DeviceUri, Domain},
+        keys::PublicKey,
+        signed::Label,
+    },
     ids::{Epoch, LeafIndex, Sequence, SubmissionId},
     limits,
     meeting::{
@@ -186,7 +190,8 @@ impl Room {
         trust: Trust<'_>,
         now: Time,
     ) -> Result<Change, MeetingError> {
-        let join = read_join(&self.record, submission, signed, self.policy(), trust, now)?;
+        let is_member = |device: &DeviceUri, key: &PublicKey| self.roster.has(device, key);
+        let join = read_join(&self.record, submission, signed, self.policy(), is_member, trust, now)?;
         if !self.is_founded() && join.waits(now) {
             return Err(DoorError::NobodyHere.into());
         }

@@ -73,6 +73,11 @@ impl Roster {
         self.by_device.get(device).and_then(|leaf| self.by_leaf.get(leaf))
     }
 
+    /// Whether a device is in the tree with this key.
+    pub(super) fn has(&self, device: &DeviceUri, key: &PublicKey) -> bool {
+        self.of(device).is_some_and(|member| member.key == *key)
+    }
+
     pub(super) fn iter(&self) -> impl Iterator<Item = &Arc<Member>> {
         self.by_leaf.values()
     }

@@ -194,6 +194,7 @@ guest-wants-in = En gæst hos { $organisation } vil gerne ind
 a-guest-of = En gæst hos { $organisation }
 server-lost = Din server kan ikke nås. Prøver igen …
 media-lost = Ingen lyd og billede lige nu. Prøver igen …
+out-of-step = Du og { $name } er ikke i takt: måske holder en server noget tilbage for en af jer.
 statistics = Statistik
 frames-sealed = Krypterede frames
 frames-opened = Dekrypterede frames
@@ -282,6 +283,7 @@ no-longer-co-host = Ikke længere medvært
 
 hosts-are = Værter: { $hosts }.
 organisations-are = Organisationer: { $organisations }.
+organisation-unknown = { $organisation } (kunne ikke slås op)
 has-lobby = En vært lukker dig ind.
 is-locked = Mødet er låst: kun værterne kommer ind.
 is-over = Mødet er afsluttet for altid.

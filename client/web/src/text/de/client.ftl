@@ -194,6 +194,7 @@ guest-wants-in = Ein Gast von { $organisation } möchte herein
 a-guest-of = Ein Gast von { $organisation }
 server-lost = Ihr Server ist nicht erreichbar. Neuer Versuch …
 media-lost = Gerade ohne Ton und Bild. Neuer Versuch …
+out-of-step = Sie und { $name } sind nicht auf demselben Stand: Vielleicht enthält ein Server einem von Ihnen etwas vor.
 statistics = Statistik
 frames-sealed = Verschlüsselte Bilder und Töne
 frames-opened = Entschlüsselte
@@ -282,6 +283,7 @@ no-longer-co-host = Kein Mitgastgeber mehr
 
 hosts-are = Gastgeber: { $hosts }.
 organisations-are = Organisationen: { $organisations }.
+organisation-unknown = { $organisation } (ließ sich nicht nachschlagen)
 has-lobby = Ein Gastgeber lässt Sie ein.
 is-locked = Die Besprechung ist gesperrt: nur die Gastgeber kommen hinein.
 is-over = Diese Besprechung wurde endgültig beendet.

@@ -196,6 +196,7 @@ guest-wants-in = A guest of { $organisation } wants to come in
 a-guest-of = A guest of { $organisation }
 server-lost = Your server is out of reach. Trying again …
 media-lost = No sound and pictures for now. Trying again …
+out-of-step = You are out of step with { $name }: a server may be keeping something back from one of you.
 statistics = Statistics
 frames-sealed = Frames sealed
 frames-opened = Frames opened
@@ -284,6 +285,7 @@ no-longer-co-host = No longer co-host
 
 hosts-are = Hosts: { $hosts }.
 organisations-are = Organisations: { $organisations }.
+organisation-unknown = { $organisation } (could not be looked up)
 has-lobby = A host will let you in.
 is-locked = The meeting is locked: only its hosts get in.
 is-over = This meeting was ended for good.

@@ -194,6 +194,7 @@ guest-wants-in = Une personne invitée par { $organisation } voudrait entrer
 a-guest-of = Une personne invitée par { $organisation }
 server-lost = Votre serveur est injoignable. Nouvelle tentative …
 media-lost = Ni son ni image pour l’instant. Nouvelle tentative …
+out-of-step = Vous et { $name } n’êtes pas au même point : un serveur cache peut-être quelque chose à l’un de vous.
 statistics = Statistiques
 frames-sealed = Trames chiffrées
 frames-opened = Trames déchiffrées
@@ -282,6 +283,7 @@ no-longer-co-host = N’est plus co-hôte
 
 hosts-are = Hôtes : { $hosts }.
 organisations-are = Organisations : { $organisations }.
+organisation-unknown = { $organisation } (introuvable pour l’instant)
 has-lobby = Un hôte vous fera entrer.
 is-locked = La réunion est verrouillée : seuls ses hôtes peuvent entrer.
 is-over = Cette réunion est terminée pour de bon.

@@ -185,6 +185,7 @@ guest-wants-in = { $organisation } のゲストが入室を求めています
 a-guest-of = { $organisation } のゲスト
 server-lost = サーバーに接続できません。再接続しています…
 media-lost = 音声と映像が途切れています。再接続しています…
+out-of-step = { $name } と状態が一致していません。サーバーがどちらかに情報を渡していない可能性があります。
 statistics = 統計
 frames-sealed = 暗号化したフレーム
 frames-opened = 復号したフレーム
@@ -265,6 +266,7 @@ no-longer-co-host = 共同主催者を解除
 
 hosts-are = 主催者：{ $hosts }。
 organisations-are = 組織：{ $organisations }。
+organisation-unknown = { $organisation }（確認できません）
 has-lobby = 主催者が入室を許可します。
 is-locked = 会議はロックされています。主催者だけが入室できます。
 is-over = この会議は終了しました。

@@ -194,6 +194,7 @@ guest-wants-in = Een gast van { $organisation } wil binnenkomen
 a-guest-of = Een gast van { $organisation }
 server-lost = Uw server is niet bereikbaar. Nieuwe poging …
 media-lost = Nu even geen beeld en geluid. Nieuwe poging …
+out-of-step = U en { $name } lopen niet gelijk: misschien houdt een server iets achter voor een van u.
 statistics = Statistieken
 frames-sealed = Versleutelde frames
 frames-opened = Ontsleutelde frames
@@ -282,6 +283,7 @@ no-longer-co-host = Geen medegastheer meer
 
 hosts-are = Gastheren: { $hosts }.
 organisations-are = Organisaties: { $organisations }.
+organisation-unknown = { $organisation } (kon niet worden opgezocht)
 has-lobby = Een gastheer laat u binnen.
 is-locked = De vergadering is op slot: alleen de gastheren komen binnen.
 is-over = Deze vergadering is voorgoed beëindigd.
