@@ -14,7 +14,7 @@ use str0m::{
     Candidate, Event, IceConnectionState, Input, Output, Rtc, RtcError,
     change::{SdpAnswer, SdpPendingOffer},
     format::Codec,
-    media::{Direction, MediaKind, Mid, Pt},
+    media::{Direction, KeyframeRequestKind, MediaKind, Mid, Pt},
     net::{Protocol, Receive},
     rtp::{RtpPacket, RtpWrite, SeqNo, Ssrc},
 };
@@ -222,6 +222,13 @@ impl Connection {
             stream.write_rtp(packet);
         }
         true
+    }
+
+    /// Asks for a key frame on a stream that comes.
+    pub fn ask_for_key_frame(&mut self, stream: u32) {
+        if let Some(stream) = self.rtc.direct_api().stream_rx(&stream.into()) {
+            stream.request_keyframe(KeyframeRequestKind::Pli);
+        }
     }
 
     /// Drives the connection until something happens. May be dropped and called again at any time.

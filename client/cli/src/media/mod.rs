@@ -13,6 +13,7 @@ mod probe;
 pub mod record;
 pub mod rtp;
 pub mod signalling;
+pub mod starts;
 #[cfg(test)]
 mod test_sfu;
 pub mod worker;

@@ -25,9 +25,11 @@ use super::{
     connection::{self, Connection, Happening, Received, Slots},
     early::Early,
     frame_log::{Direction, FrameLog},
+    ivf,
     pace::Pace,
     record::Recorder,
     signalling::{self, Session},
+    starts::Starts,
 };
 use crate::{api::Api, clock};
 
@@ -143,6 +145,8 @@ pub fn start(
         sealer: Sealer::new(),
         opener: Opener::new(),
         early: Early::default(),
+        starts: Starts::default(),
+        wanted: Vec::new(),
         ready: false,
         muted: false,
         seen: HashSet::new(),
@@ -171,6 +175,9 @@ struct Worker {
     sealer: Sealer,
     opener: Opener,
     early: Early,
+    starts: Starts,
+    /// Streams on which a key frame is to be asked for.
+    wanted: Vec<u32>,
     ready: bool,
     /// Whether a host asked this device to be silent; a file has no switch to turn the sound on again.
     muted: bool,
@@ -258,6 +265,7 @@ impl Worker {
             Err(error) => return End::Lost(error.to_string()),
         };
         self.statistics.connections += 1;
+        self.starts.forget();
         let end = self.drive(&mut opened.connection, &mut opened.signals, orders).await;
         self.statistics.frames_incomplete += opened.connection.incomplete();
         opened.close(&self.api).await;
@@ -271,6 +279,9 @@ impl Worker {
         orders: &mut mpsc::UnboundedReceiver<Order>,
     ) -> End {
         loop {
+            for stream in self.wanted.drain(..) {
+                connection.ask_for_key_frame(stream);
+            }
             let due = self.outgoing.iter().map(|out| out.pace.due()).min();
             let due = due.filter(|_| connection.is_connected());
             tokio::select! {
@@ -350,6 +361,12 @@ impl Worker {
         let (device, number, kind) = (opened.device.as_ref(), opened.track.number, received.kind);
         if self.seen.insert((device.clone(), number)) {
             self.report(Report::FirstFrame { device: device.clone(), track: number, kind });
+        }
+        if kind == Kind::Video {
+            let key = ivf::size_of_key_frame(&opened.frame).is_some();
+            if self.starts.took((device, number), key, Instant::now()) {
+                self.wanted.push(received.stream);
+            }
         }
         let Some(recorder) = &mut self.recorder else { return };
         match recorder.take((device, number), kind, received.ticks, opened.frame.into()) {
