@@ -262,7 +262,8 @@ fn med_27_who_knows_no_descriptors_gets_all_frames_of_a_layer_or_none() {
         if takes_whole {
             router.take_whole(ClientId(0));
         }
-        for camera in [bob, carol] {
+        // What rests falls slowly.
+        for camera in [bob, carol].repeat(20) {
             router.set_rates([(camera, layer(0), [50_000, 80_000, 100_000, 100_000])]);
         }
         // 100 kbit/s beside the sound.
