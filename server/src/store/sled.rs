@@ -208,6 +208,10 @@ fn named(error: sled::Error) -> Error {
         sled::Error::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
             Error::Damaged("a file of the store ends too early".to_owned())
         }
+        // The engine makes its files itself: one that it looks for in vain was there.
+        sled::Error::Io(error) if error.kind() == io::ErrorKind::NotFound => {
+            Error::Damaged("a file of the store is missing".to_owned())
+        }
         sled::Error::Io(error) => unavailable(error),
         sled::Error::Corruption { .. } => Error::Damaged("the engine finds its file corrupt".to_owned()),
         sled::Error::CollectionNotFound(_) | sled::Error::Unsupported(_) | sled::Error::ReportableBug(_) => {
