@@ -58,12 +58,22 @@ test('a link at a foreign server hands over to the own server with the fragment 
   // The public port, which his address names, shows the way to the one without TLS.
   bob.requests = bob.requests.filter((url) => !url.startsWith(`http://${stage.south.domain}/`));
   await bob.page.getByRole('button', { name: 'Join now' }).waitFor();
-  assert.equal(await bob.page.evaluate(() => location.origin), stage.south.origin);
+  assert.equal(await bob.page.evaluate(() => location.origin + location.search), `${stage.south.origin}?account`);
   assert.equal(await bob.path(), link);
   bob.requests = bob.requests.filter((url) => !url.startsWith(`http://${stage.south.domain}/`));
   await bob.join();
   await bob.inRoom();
   await bob.watches(alice);
+});
+
+test('who is handed to their own server and is not signed in there is asked for their account, not for a name as a guest', async () => {
+  const carol = await stage.person(stage.south, 'carol');
+  await carol.page.goto(`${stage.south.origin}${link.replace('#', '?account#')}`);
+  await carol.page.waitForSelector('input[name=user]');
+  await carol.page.goto('about:blank');
+  await carol.page.goto(`${stage.south.origin}${link}`);
+  await carol.page.waitForSelector('input[name=guest]');
+  await carol.close();
 });
 
 /** Markup, a direction override, an isolate that is never closed, a zero-width joiner, a line break. */

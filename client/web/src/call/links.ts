@@ -1,5 +1,8 @@
 // Links: https://SERVER/m/ID@HUB#SECRET. The secret stays in the fragment, which browsers never send.
 
+/** In the address of whoever was handed to their own server: they have an account here. */
+export const OWN_SERVER = '?account';
+
 /** What the page's own address names: a meeting with its secret, or none. */
 export function meetingOf(place: { pathname: string; hash: string }, domain: string): string | undefined {
   if (!place.pathname.startsWith('/m/')) return undefined;
@@ -32,5 +35,5 @@ function decoded(part: string): string {
 /** A link's place at another server. On one machine, a page without TLS leads to one without TLS (spec/12-operating.md). */
 export function elsewhere(domain: string, place: { protocol: string; pathname: string; hash: string }): string {
   const isHere = /^(?:[a-z0-9.-]+\.)?localhost(?::\d+)?$/u.test(domain);
-  return `${isHere ? place.protocol : 'https:'}//${domain}${place.pathname}${place.hash}`;
+  return `${isHere ? place.protocol : 'https:'}//${domain}${place.pathname}${OWN_SERVER}${place.hash}`;
 }
