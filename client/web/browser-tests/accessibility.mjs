@@ -8,6 +8,12 @@ const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.mi
 const RULES = { resultTypes: ['violations'], rules: { 'target-size': { enabled: true } } };
 const GRAVE = ['serious', 'critical'];
 
+/** Gives the page another size. It hears of that with its next picture, and what it then does is done by the one after. */
+export async function resize(page, viewport) {
+  await page.setViewportSize(viewport);
+  await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))));
+}
+
 /** What axe-core finds that is serious or worse. */
 export async function axe(page) {
   if (!(await page.evaluate(() => 'axe' in globalThis))) await page.evaluate(AXE);

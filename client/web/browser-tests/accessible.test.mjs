@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { axe, moving, sideways, small, unreached } from './accessibility.mjs';
+import { axe, moving, resize, sideways, small, unreached } from './accessibility.mjs';
 import { launch } from './person.mjs';
 import { walk } from './walk.mjs';
 
@@ -21,7 +21,7 @@ test('every state of the page is accessible', { timeout: 600_000 }, async () => 
     await walk(browser, { locale: 'en', viewport: DESKTOP, reducedMotion: 'reduce' }, async (state, page) => {
       states += 1;
       for (const [size, viewport] of Object.entries(SIZES)) {
-        await page.setViewportSize(viewport);
+        await resize(page, viewport);
         const note = (what, all) => found.push(...all.map((one) => `${state}, ${what}, ${size}: ${one}`));
         note('reflow', await sideways(page));
         note('target', await small(page));
@@ -34,7 +34,7 @@ test('every state of the page is accessible', { timeout: 600_000 }, async () => 
         await page.emulateMedia({ colorScheme: 'light', reducedMotion: 'reduce' });
       }
       found.push(...(await moving(page)).map((one) => `${state}, motion: ${one}`));
-      await page.setViewportSize(DESKTOP);
+      await resize(page, DESKTOP);
       console.log(`# ${state}`);
     });
   } finally {
