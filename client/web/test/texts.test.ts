@@ -71,3 +71,15 @@ test('every text that a component names by itself is there, and every text is na
   const unused = [...ENGLISH.keys()].filter((id) => !id.startsWith('-') && !code.includes(`'${id}'`) && !begins.some((begin) => id.startsWith(begin)));
   assert.deepEqual(unused, []);
 });
+
+/** To be locked is not to be over, nor shut: one word for it, wherever it is said. */
+const LOCKED: Record<string, RegExp> = { da: /lås/iu, de: /sperr/iu, en: /lock/iu, fr: /verrouill/iu, ja: /ロック/u, nl: /(?:ver|ont)grendel/iu };
+
+test('a locked meeting is called the same in all texts of a language', () => {
+  for (const [language, source] of LANGUAGES) {
+    for (const id of ['lock', 'unlock', 'locked', 'problem-locked', 'is-locked']) {
+      const text = new RegExp(`^${id} = (.*)$`, 'mu').exec(source)?.[1] ?? '';
+      assert.match(text, LOCKED[language] ?? /^$/u, `${language}: ${id}`);
+    }
+  }
+});

@@ -252,11 +252,11 @@ minutes =
         [one] One minute
        *[other] { $count } minutes
     }
-in-the-past = This time is over.
+in-the-past = This time is past.
 calendar-file = Calendar file
 invite = Invite
 invite-addresses = People’s addresses, apart by spaces or commas
-invite-hint = They get an invitation at their own server, or pass on a link that leads there.
+invite-hint = They get an invitation at their own server. You can also pass on a link that leads there.
 copy-link-for = Copy link for them
 not-addresses = These are no addresses: { $list }
 unreachable = No device was found for: { $list }

@@ -81,7 +81,7 @@ problem-others-went-on = この端末が拒否した変更を、ほかの人が�
 
 greeting = こんにちは、{ $name }さん
 meet-now = 今すぐ会議
-meet-now-hint = リンクを共有できる新しい部屋
+meet-now-hint = リンクを共有できる新しい会議室
 new-title = 何の会議ですか（任意）
 with-lobby = 許可するまで待ってもらう
 with-guests = アカウントのない人もリンクで参加できる
@@ -126,7 +126,7 @@ joining = 入室を求めています…
 waiting-title = 主催者の許可を待っています
 waiting = 許可されるとすぐに入室します。まだ誰にも見えず、聞こえません。
 encrypted-before = 話す内容も映像も、あなたのブラウザーから相手のブラウザーまで暗号化されます。どのサーバーも鍵を持ちません。
-server-knows = { $hub }が主催しています。このサーバーには誰がいつ参加したかは見えますが、内容は見えません。
+server-knows = 会議は{ $hub }のサーバーで開かれます。このサーバーには誰がいつ参加したかは見えますが、内容は見えません。
 bad-link = このリンクは使えません：{ $reason }
 
 encrypted = エンドツーエンド暗号化
@@ -185,14 +185,14 @@ guest-wants-in = { $organisation } のゲストが入室を求めています
 a-guest-of = { $organisation } のゲスト
 server-lost = サーバーに接続できません。再接続しています…
 media-lost = 音声と映像が途切れています。再接続しています…
-out-of-step = { $name } と状態が一致していません。サーバーがどちらかに情報を渡していない可能性があります。
+out-of-step = { $name }さんと状態が一致していません。サーバーがどちらかに情報を渡していない可能性があります。
 statistics = 統計
 frames-sealed = 暗号化したフレーム
 frames-opened = 復号したフレーム
 frames-refused = 拒否したフレーム
 
 over-left = 会議から退出しました
-over-removed = 主催者により退出しました
+over-removed = 主催者により退出させられました
 over-denied = 主催者に入室を断られました
 over-ended = 会議は終了しました
 over-refused = 入室できませんでした

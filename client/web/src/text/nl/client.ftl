@@ -44,7 +44,7 @@ problem-expired = De tijd hiervoor is voorbij. Probeer het opnieuw; helpt dat ni
 problem-replayed = Dit is al gedaan.
 problem-no-admission = Niets geeft u toegang tot deze vergadering: u hebt een uitnodiging nodig, of de hele link zoals die nu is.
 problem-banned = U bent uit deze vergadering verwijderd en kunt niet terugkomen.
-problem-locked = De vergadering is op slot: er komt niemand meer bij.
+problem-locked = De vergadering is vergrendeld: er komt niemand meer bij.
 problem-ended = Deze vergadering is voorgoed beëindigd.
 problem-waiting = Een gastheer moet u eerst binnenlaten.
 problem-denied = Een gastheer heeft u geweigerd.
@@ -161,8 +161,8 @@ unread =
     }
 waiting-count =
     { $count ->
-        [one] Eén persoon wacht tot iemand de deur opent
-       *[other] { $count } personen wachten tot iemand de deur opent
+        [one] Eén persoon wacht op toegang
+       *[other] { $count } personen wachten op toegang
     }
 says = { $name }: { $text }
 verification-code = Controlecode
@@ -172,18 +172,18 @@ waiting-outside = Wacht op toegang
 admit = Toelaten
 deny = Weigeren
 remove = Verwijderen
-remove-sure = { $name } verwijderen en buiten houden?
+remove-sure = { $name } verwijderen en niet meer toelaten?
 role-host = Gastheer
 role-co-host = Medegastheer
 role-guest = Gast
 role-participant = Deelnemer
 verified = Bevestigd door { $organisation }
 expired = Het certificaat van { $organisation } is intussen verlopen
-lock = Vergadering afsluiten
-unlock = Vergadering openen
+lock = Vergadering vergrendelen
+unlock = Vergadering ontgrendelen
 lobby-on = Wachtruimte aanzetten
 lobby-off = Wachtruimte uitzetten
-locked = Afgesloten
+locked = Vergrendeld
 hosting = Voor gastheren
 entered = { $name } is er
 gone = { $name } is weg
@@ -201,7 +201,7 @@ frames-opened = Ontsleutelde frames
 frames-refused = Geweigerde frames
 
 over-left = U hebt de vergadering verlaten
-over-removed = Een gastheer heeft u verwijderd
+over-removed = Een gastheer heeft u uit de vergadering verwijderd
 over-denied = Een gastheer heeft u geweigerd
 over-ended = De vergadering is voor iedereen beëindigd
 over-refused = U kon niet binnenkomen
@@ -254,7 +254,7 @@ in-the-past = Deze tijd is al voorbij.
 calendar-file = Agendabestand
 invite = Uitnodigen
 invite-addresses = Adressen, gescheiden door spaties of komma’s
-invite-hint = Zij krijgen een uitnodiging op hun eigen server, of u geeft een link door die daarheen leidt.
+invite-hint = Zij krijgen een uitnodiging op hun eigen server. U kunt ook een link doorgeven die daarheen leidt.
 copy-link-for = Link voor hen kopiëren
 not-addresses = Dit zijn geen adressen: { $list }
 unreachable = Geen apparaat gevonden voor: { $list }
@@ -277,7 +277,7 @@ reaction-heart = Hart
 reaction-applause = Applaus
 reaction-laugh = Lachen
 reaction-surprise = Verbazing
-muted-by = { $name } heeft uw microfoon uitgezet. Zet hem aan als u wilt spreken.
+muted-by = { $name } heeft u gedempt. Hef dat op als u wilt spreken.
 make-co-host = Medegastheer maken
 no-longer-co-host = Geen medegastheer meer
 
@@ -285,7 +285,7 @@ hosts-are = Gastheren: { $hosts }.
 organisations-are = Organisaties: { $organisations }.
 organisation-unknown = { $organisation } (kon niet worden opgezocht)
 has-lobby = Een gastheer laat u binnen.
-is-locked = De vergadering is op slot: alleen de gastheren komen binnen.
+is-locked = De vergadering is vergrendeld: alleen de gastheren komen binnen.
 is-over = Deze vergadering is voorgoed beëindigd.
 being-written = Wordt nu geschreven
 writes = { $name } schrijft
