@@ -37,6 +37,31 @@ test('a link for somebody leads to their own server', async () => {
   await alice.sees([alice.address, bob.address]);
 });
 
+test('a link that the browser does not let the page copy is shown to be copied by hand, and never said to be copied', async () => {
+  await alice.page.keyboard.press('Escape'); // The panel goes, and with it what it said before.
+  await alice.page.evaluate(() => {
+    for (const how of ['write', 'writeText']) navigator.clipboard[how] = () => Promise.reject(new DOMException('denied', 'NotAllowedError'));
+  });
+  const field = alice.page.locator('dialog[open] input[name=by-hand]');
+  const shown = async (begin) => {
+    await until('the link is shown and selected', () => field.evaluate((input) => document.activeElement === input && input.value !== '' && input.selectionEnd - input.selectionStart === input.value.length));
+    const link = await field.inputValue();
+    assert.ok(link.startsWith(begin) && link.includes('#'), link);
+    assert.equal(await alice.page.getByText('Link copied').count(), 0);
+    await alice.page.keyboard.press('Escape');
+    await field.waitFor({ state: 'detached' });
+  };
+  await alice.page.locator('header').getByRole('button', { name: 'Copy link' }).click();
+  await shown(`${stage.north.origin}/m/`);
+  await alice.open('People');
+  await alice.page.fill('input[name=invite]', bob.address);
+  await alice.page.click('.people form button[type=button]');
+  await shown(`https://${stage.south.domain}/m/`);
+  await alice.page.evaluate(() => {
+    for (const how of ['write', 'writeText']) delete navigator.clipboard[how];
+  });
+});
+
 test('who plans a meeting invites people to it, is told whom no device was found for, and has it as a calendar file', async () => {
   await carol.goTo('/');
   await carol.press('Plan a meeting');

@@ -100,6 +100,7 @@ present =
 ended = Slut
 copy-link = Kopiér link
 copied = Link kopieret
+copy-by-hand = Browseren tillod ikke at kopiere. Kopiér linket her:
 sign-out = Log ud
 sign-out-everywhere = Log ud overalt
 invites-you = { $who } inviterer dig: { $title }

@@ -100,6 +100,7 @@ present =
 ended = Vorbei
 copy-link = Link kopieren
 copied = Link kopiert
+copy-by-hand = Der Browser hat das Kopieren nicht erlaubt. Kopieren Sie den Link hier:
 sign-out = Abmelden
 sign-out-everywhere = Überall abmelden
 invites-you = { $who } lädt Sie ein: { $title }

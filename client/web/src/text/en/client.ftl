@@ -102,6 +102,7 @@ present =
 ended = Over
 copy-link = Copy link
 copied = Link copied
+copy-by-hand = The browser did not let the link be copied. Copy it here:
 sign-out = Sign out
 sign-out-everywhere = Sign out everywhere
 invites-you = { $who } invites you to { $title }

@@ -100,6 +100,7 @@ present =
 ended = Terminée
 copy-link = Copier le lien
 copied = Lien copié
+copy-by-hand = Le navigateur n’a pas permis la copie. Copiez le lien ici :
 sign-out = Se déconnecter
 sign-out-everywhere = Se déconnecter partout
 invites-you = { $who } vous invite : { $title }

@@ -99,6 +99,7 @@ present =
 ended = 終了
 copy-link = リンクをコピー
 copied = コピーしました
+copy-by-hand = ブラウザーがコピーを許可しませんでした。ここからコピーしてください：
 sign-out = サインアウト
 sign-out-everywhere = すべての端末でサインアウト
 invites-you = { $who }さんからの招待：{ $title }

@@ -100,6 +100,7 @@ present =
 ended = Voorbij
 copy-link = Link kopiëren
 copied = Link gekopieerd
+copy-by-hand = De browser stond kopiëren niet toe. Kopieer de link hier:
 sign-out = Afmelden
 sign-out-everywhere = Overal afmelden
 invites-you = { $who } nodigt u uit: { $title }
