@@ -164,6 +164,8 @@ pub const ROOT_SUCCESSIONS: usize = 16;
 pub const PINNED_DOMAINS: usize = 65_536;
 /// How long a sealing key lasts at most.
 pub const SEALING_KEY_LIFETIME: Duration = Duration::from_hours(14 * 24);
+/// How long a device uses a sealing key before it makes a new one.
+pub const SEALING_KEY_RENEWAL: Duration = Duration::from_hours(7 * 24);
 /// Largest sealed invitation, bytes.
 pub const SEALED_INVITATION_BYTES: usize = 48 * 1024;
 

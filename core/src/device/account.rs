@@ -18,10 +18,8 @@ use crate::{
         certificate::{Chain, DisplayName},
         keys::SigningKey,
         possession,
-        sealing::{SealingKeyPair, Suite},
         signed::{self, Label},
     },
-    limits,
     meeting::{guest, link::Link},
     time::Time,
 };
@@ -149,37 +147,10 @@ impl Device {
         self.account = Some(account);
         self.signing_in = None;
         if verified.uri.user().kind() == UserKind::Guest {
-            // Nobody sends a guest invitations.
-            self.sealing_key_published(Some(request));
+            self.done(request, Ok(Done::SignedIn(verified.uri)));
             return Ok(());
         }
         self.publish_sealing_key(now, Some(request))
-    }
-
-    /// Makes a new sealing key, keeps its secret, and publishes it.
-    pub(super) fn publish_sealing_key(&mut self, now: Time, request: Option<RequestId>) -> Result<(), Error> {
-        let seed = self.random();
-        let account = self.account.as_ref().ok_or(Error::NotSignedIn)?;
-        let pair = SealingKeyPair::from_seed(Suite::default(), &seed)?;
-        let signed = types::DeviceSigned {
-            signed: Some(pair.publish(&account.uri, now + limits::SEALING_KEY_LIFETIME, &account.key)),
-            certificate_chain: account.chain.certificates().to_vec(),
-        };
-        self.sealing.push(stored::Sealing { seed: seed.to_vec(), made_ms: now.as_ms() });
-        let kept = self.sealing.len().saturating_sub(2);
-        self.sealing.drain(..kept);
-        self.out
-            .persist(stored::SEALING, Some(stored::Sealings { keys: self.sealing.clone() }.encode_to_vec()));
-        let message = api::PublishSealingKeyRequest { sealing_key: Some(signed) };
-        self.out.call(path::PUBLISH_SEALING_KEY, &message, Pending::SealingKey { request });
-        Ok(())
-    }
-
-    pub(super) fn sealing_key_published(&mut self, request: Option<RequestId>) {
-        if let (Some(request), Some(account)) = (request, &self.account) {
-            let result = Ok(Done::SignedIn(account.uri.clone()));
-            self.out.event(Event::Done { request, result });
-        }
     }
 
     pub(super) fn renewed(&mut self, now: Time, body: &Bytes) -> Result<(), Error> {
@@ -195,6 +166,7 @@ impl Device {
         account.validity = (verified.not_before, verified.not_after);
         let stored = account.stored();
         self.out.persist(stored::ACCOUNT, Some(stored));
+        self.sealing_key_tick(now);
         Ok(())
     }
 
@@ -221,7 +193,7 @@ impl Device {
         let answer = api::SignOutResponse::decode(body.clone())?;
         if this_device {
             self.account = None;
-            self.sealing.clear();
+            self.sealing.forget();
             self.out.token(None);
             self.out.persist(stored::ACCOUNT, None);
             self.out.persist(stored::SEALING, None);

@@ -79,7 +79,15 @@ impl Device {
         };
         let mut sealed = Vec::new();
         for key in answer.sealing_keys.iter().take(limits::DEVICES_PER_USER) {
-            let key = SealingKey::verify(key, &self.pins, now)?;
+            let key = match SealingKey::verify(key, &self.pins, now).map_err(Error::from) {
+                Ok(key) => key,
+                Err(Error::UnknownDomain(domain)) => return Err(Error::UnknownDomain(domain)),
+                // A device that was not used for long keeps nobody from inviting the others (spec: IDN-33).
+                Err(error) => {
+                    tracing::debug!(%error, "a sealing key is of no use");
+                    continue;
+                }
+            };
             if key.device().user() == address {
                 sealed.push(self.seal_invitation(now, &meeting, &key)?);
             }
@@ -236,8 +244,8 @@ impl Device {
             ciphertext: sealed.ciphertext.clone(),
         };
         let mut failure = sealing::Error::CannotOpen.into();
-        for kept in self.sealing.iter().rev() {
-            let seed = kept.seed.as_slice().try_into().map_err(|_| Error::Malformed)?;
+        for seed in self.sealing.seeds() {
+            let seed = seed.try_into().map_err(|_| Error::Malformed)?;
             match SealingKeyPair::from_seed(sealing::Suite::default(), seed)?.open(&sealed, &id, &recipient) {
                 Ok(plaintext) => return Ok(plaintext),
                 Err(error) => failure = error.into(),

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use conclave_proto::client::v1 as api;
-use prost::Message;
 use prost::bytes::Bytes;
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng, SeedableRng};
@@ -18,7 +17,10 @@ use super::{
     io::{ApiError, Input, Output, StreamId},
     lookup::LookUps,
     outbox::{Outbox, Pending, Stream, Work},
-    path, stored,
+    path,
+    receive::Listening,
+    sealing_keys::SealingKeys,
+    stored,
 };
 use crate::{
     identity::{address::Domain, keys::SigningKey, pins::Pins},
@@ -34,11 +36,12 @@ pub struct Device {
     pub(super) pins: Pins,
     pub(super) account: Option<Account>,
     pub(super) signing_in: Option<SigningKey>,
-    pub(super) sealing: Vec<stored::Sealing>,
+    pub(super) sealing: SealingKeys,
     pub(super) meetings: BTreeMap<MeetingAddress, stored::Meeting>,
     pub(super) calls: BTreeMap<MeetingAddress, Call>,
     pub(super) inviting: BTreeMap<RequestId, Inviting>,
     pub(super) look_ups: LookUps,
+    pub(super) listening: Option<Listening>,
     renew_after: Time,
 }
 
@@ -56,11 +59,12 @@ impl Device {
             pins: Pins::default(),
             account: None,
             signing_in: None,
-            sealing: Vec::new(),
+            sealing: SealingKeys::default(),
             meetings: BTreeMap::new(),
             calls: BTreeMap::new(),
             inviting: BTreeMap::new(),
             look_ups: LookUps::default(),
+            listening: None,
             renew_after: Time::from_ms(0),
         };
         for (key, value) in profile {
@@ -81,7 +85,7 @@ impl Device {
         match key {
             stored::ACCOUNT => self.account = Account::from_stored(value),
             stored::PINS => self.pins = Pins::import(value).unwrap_or_default(),
-            stored::SEALING => self.sealing = stored::Sealings::decode(value).unwrap_or_default().keys,
+            stored::SEALING => self.sealing.restore(value),
             _ if key.starts_with(stored::MEETING) => self.restore_meeting(value),
             _ => {}
         }
@@ -126,7 +130,7 @@ impl Device {
     fn failed_answer(&mut self, pending: &Pending, error: Error) {
         match pending {
             Pending::SignIn { request }
-            | Pending::SealingKey { request: Some(request) }
+            | Pending::SealingKey { request: Some(request), .. }
             | Pending::SignOut { request, .. }
             | Pending::Devices { request }
             | Pending::Create { request, .. }
@@ -142,7 +146,7 @@ impl Device {
             Pending::LookUpMeeting { meeting } | Pending::Submitted { meeting, .. } => {
                 self.call_failed(meeting, error);
             }
-            Pending::SealingKey { request: None }
+            Pending::SealingKey { request: None, .. }
             | Pending::Renew
             | Pending::Server { .. }
             | Pending::Acknowledged => {
@@ -176,8 +180,7 @@ impl Device {
             Command::Invite { meeting, addresses } => self.invite(now, request, meeting, addresses),
             Command::LinkFor { meeting, address } => self.link_for(request, meeting, address),
             Command::Receive { follow } => {
-                let message = api::ReceiveRequest { only_waiting: !follow };
-                self.out.open(path::RECEIVE, &message, Stream::Receive { request: Some(request) });
+                self.receive(request, *follow);
                 Ok(())
             }
             Command::Join(door) => self.join(request, door),
@@ -194,8 +197,8 @@ impl Device {
     fn answered(&mut self, now: Time, pending: &Pending, body: &Bytes) -> Result<(), Error> {
         match pending {
             Pending::SignIn { request } => self.signed_in(now, *request, body),
-            Pending::SealingKey { request } => {
-                self.sealing_key_published(*request);
+            Pending::SealingKey { request, certified } => {
+                self.sealing_key_published(*request, *certified);
                 Ok(())
             }
             Pending::Renew => self.renewed(now, body),
@@ -248,8 +251,10 @@ impl Device {
     }
 
     fn opened(&mut self, stream: StreamId) {
-        if let Some(Stream::Watch { meeting }) = self.out.stream(stream).cloned() {
-            self.watch_stands(&meeting);
+        match self.out.stream(stream).cloned() {
+            Some(Stream::Watch { meeting }) => self.watch_stands(&meeting),
+            Some(Stream::Receive { .. }) => self.receive_stands(stream),
+            Some(Stream::Tree { .. }) | None => {}
         }
     }
 
@@ -258,7 +263,8 @@ impl Device {
             Some(Stream::Receive { request: Some(request) }) => {
                 self.work(now, Work::ReceiveEnded { stream, request, error });
             }
-            Some(Stream::Receive { request: None }) | None => {}
+            Some(Stream::Receive { request: None }) => self.listening_ended(now, stream, error),
+            None => {}
             Some(Stream::Watch { meeting }) => self.watch_ended(now, &meeting, error),
             Some(Stream::Tree { meeting }) => {
                 self.tree_ended(now, &meeting, error.as_ref());
@@ -267,26 +273,13 @@ impl Device {
         }
     }
 
-    /// The stream of invitations is over; that is told once those are that wait for a descriptor.
-    fn receive_ended(
-        &mut self,
-        stream: StreamId,
-        request: RequestId,
-        error: Option<&ApiError>,
-    ) -> Result<(), Error> {
-        let of_stream = |work: &Work| matches!(work, Work::Received { stream: this, .. } if *this == stream);
-        if let Some((domain, _)) = self.look_ups.waiting().find(|(_, work)| of_stream(work)) {
-            return Err(Error::UnknownDomain(domain.clone()));
-        }
-        self.done(request, error.map_or(Ok(Done::Plain), |error| Err(Error::Api(error.clone()))));
-        Ok(())
-    }
-
     fn tick(&mut self, now: Time) {
         if self.account.as_ref().is_some_and(|account| now >= account.renew_at()) && now >= self.renew_after {
             self.renew_after = now + crate::limits::RENEWAL_RETRY;
             self.out.call(path::RENEW_CERTIFICATE, &api::RenewCertificateRequest {}, Pending::Renew);
         }
+        self.sealing_key_tick(now);
+        self.listen_again(now);
         self.look_up_again(now);
         let meetings: Vec<MeetingAddress> = self.calls.keys().cloned().collect();
         for meeting in meetings {
@@ -324,7 +317,9 @@ impl Machine for Device {
 
     fn deadline(&self) -> Option<Time> {
         let renewal = self.account.as_ref().map(|account| account.renew_at().max(self.renew_after));
-        let again = renewal.into_iter().chain(self.look_ups.deadline());
+        let listening = self.listening.as_ref().and_then(Listening::deadline);
+        let own = [renewal, self.sealing_key_due(), self.look_ups.deadline(), listening];
+        let again = own.into_iter().flatten();
         self.calls.values().filter_map(Call::deadline).chain(again).min()
     }
 }

@@ -24,6 +24,8 @@ mod meeting;
 mod outbox;
 mod path;
 pub mod problem;
+mod receive;
+mod sealing_keys;
 mod stored;
 
 pub use self::{error::Error, machine::Device};

@@ -13,6 +13,7 @@ use super::{
 use crate::{
     identity::address::{Domain, UserAddress},
     ids::SubmissionId,
+    time::Time,
 };
 
 /// What the answer to a unary call is for.
@@ -21,8 +22,10 @@ pub(super) enum Pending {
     SignIn {
         request: RequestId,
     },
+    /// `certified`: when the certificates began with which it was published.
     SealingKey {
         request: Option<RequestId>,
+        certified: Time,
     },
     Renew,
     SignOut {
@@ -75,9 +78,16 @@ pub(super) enum Pending {
 /// What the items of a stream are for.
 #[derive(Clone, Debug)]
 pub(super) enum Stream {
-    Receive { request: Option<RequestId> },
-    Watch { meeting: MeetingAddress },
-    Tree { meeting: MeetingAddress },
+    /// `request`: what waits for its end; none where it is to stay open.
+    Receive {
+        request: Option<RequestId>,
+    },
+    Watch {
+        meeting: MeetingAddress,
+    },
+    Tree {
+        meeting: MeetingAddress,
+    },
 }
 
 /// Something that can be done again from the start, once a missing descriptor is there.

@@ -34,6 +34,9 @@ pub(super) struct Account {
 pub(super) struct Sealings {
     #[prost(message, repeated, tag = "1")]
     pub(super) keys: Vec<Sealing>,
+    /// When the certificates began with which the home server last had the newest key.
+    #[prost(uint64, tag = "2")]
+    pub(super) certified_ms: u64,
 }
 
 /// One sealing key.
