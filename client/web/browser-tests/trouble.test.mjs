@@ -7,7 +7,7 @@ import { launch } from './person.mjs';
 import { Stage } from './stage.mjs';
 
 const HOUR_MS = 3_600_000;
-const stage = Stage.for({ north: ['alice', 'bob', 'carol'] });
+const stage = Stage.for({ north: ['alice', 'bob', 'carol', 'dave'] });
 let alice, link;
 
 /** Lets `act` happen in another browser than the others'. */
@@ -93,4 +93,15 @@ test('a browser that stores nothing more says so; with room again, the page goes
   await carol.enter(link);
   await carol.inRoom();
   await carol.watches(alice);
+});
+
+test('where frames can be neither sealed nor opened, the room says so', async () => {
+  const dave = await stage.signedIn(stage.north, 'dave');
+  await dave.expecting([/frame_worker/u], async () => {
+    await dave.context.route('**/assets/frame_worker*', (route) => route.abort());
+    await dave.enter(link);
+    await dave.inRoom();
+    await dave.reads('Sound and pictures could not be started here');
+  });
+  assert.equal(await dave.framesOf(alice), 0);
 });

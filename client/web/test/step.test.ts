@@ -22,7 +22,8 @@ test('a change that is on its way is not told', () => {
 test('who stays in another epoch is told once, and again after having been in step', () => {
   const step = new Step();
   assert.deepEqual(told(step, 0, 60), [10]);
-  step.keeps();
+  assert.equal(step.keeps(), true);
+  assert.equal(step.keeps(), false);
   assert.deepEqual(told(step, 61, 80), [71]);
 });
 

@@ -18,6 +18,8 @@ import { sentenceOf } from './problem';
 import { Signals } from './signals.svelte';
 import { Stage } from './stage.svelte';
 
+/** How it ended; who was in and must go because something is wrong was not refused at the door. */
+export type Ending = OverReason | 'cut-off';
 export type Phase = 'asking' | 'waiting' | 'in' | 'over';
 
 /** Of the packets of a track. */
@@ -33,7 +35,7 @@ export class Call {
   /** What each device says that it sends. */
   publishing = $state.raw<ReadonlyMap<DeviceUri, readonly { number: number; kind: TrackKind }[]>>(new Map());
   serverReached = $state(true);
-  over = $state.raw<{ reason: OverReason; problem: Problem | null } | undefined>(undefined);
+  over = $state.raw<{ reason: Ending; problem: Problem | null } | undefined>(undefined);
 
   readonly notices = new Notices();
   readonly conversation = new Conversation();
@@ -245,7 +247,7 @@ export class Call {
 
   private end(reason: OverReason, problem: Problem | null): void {
     if (this.over !== undefined) return;
-    this.over = { reason, problem };
+    this.over = { reason: reason === 'refused' && this.phase === 'in' ? 'cut-off' : reason, problem };
     this.phase = 'over';
     this.media.end();
     this.own.end();

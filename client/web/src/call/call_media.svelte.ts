@@ -7,7 +7,9 @@ import type { Slot, Wish } from '../core/media_service';
 import { Connection } from '../media/connection';
 import type { Path, Quality } from '../media/meter';
 import type { Counts, FromWorker, ToWorker } from '../media/messages';
+import { OutOfStep } from './out_of_step';
 import type { OwnMedia } from './own_media.svelte';
+import { Retry } from './retry';
 
 /** What somebody shows: whose it is, the key of the frames proves. */
 export interface Shown {
@@ -22,8 +24,8 @@ interface Proof {
   kind: TrackKind;
 }
 
-/** How soon a lost connection is tried again. */
-const RETRY_MS = 1_000;
+/** The worker forgets its keys within this time. */
+const STOP_WITHIN_MS = 1_000;
 const LOOK_EVERY_MS = 500;
 /** Louder than this is speech. */
 const SPEECH = 0.02;
@@ -35,9 +37,13 @@ export class CallMedia {
   lastSpeaker = $state<DeviceUri | undefined>(undefined);
   /** Whose picture the path has no room for now. */
   paused = $state.raw<ReadonlySet<DeviceUri>>(new Set());
+  /** Whose frames stay in another epoch than this device's. */
+  outOfStep = $state.raw<ReadonlySet<DeviceUri>>(new Set());
   reached = $state(false);
   /** Sound and pictures were there, and are not any more. */
   isLost = $state(false);
+  /** Nothing can be sealed or opened on this page. */
+  hasFailed = $state(false);
   counts = $state.raw<Counts>({ sealed: 0, unsealed: 0, opened: 0, refused: 0 });
   quality = $state.raw<Quality[]>([]);
   path = $state.raw<Path | undefined>(undefined);
@@ -56,17 +62,23 @@ export class CallMedia {
   private readonly proofs = new Map<string, Proof>();
   private readonly streams = new Map<string, MediaStream>();
   private readonly looking: ReturnType<typeof setInterval>;
-  private readonly backOnline = () => void this.connection?.check(() => this.lost());
+  private readonly steps = new OutOfStep();
+  private readonly retry = new Retry(() => void this.connect());
+  private readonly backOnline = () => {
+    if (this.connection === undefined) this.retry.now();
+    else this.connection.check(() => this.lost());
+  };
 
   constructor(
     private readonly driver: Driver,
     private readonly meeting: string,
     private readonly numbers: Record<TrackKind, number>,
     private readonly own: () => OwnMedia,
-    private readonly outOfStep: (device: DeviceUri) => void,
+    private readonly tellOutOfStep: (device: DeviceUri) => void,
   ) {
     this.worker = new Worker(new URL('../media/frame_worker.ts', import.meta.url), { type: 'module' });
     this.worker.onmessage = ({ data }: MessageEvent<FromWorker>) => this.heard(data);
+    this.worker.onerror = () => (this.hasFailed = true);
     this.tell({ type: 'start', key: driver.workerKey() });
     for (const kind of KINDS) this.tell({ type: 'number', kind, number: numbers[kind] });
     this.looking = setInterval(() => void this.look(), LOOK_EVERY_MS);
@@ -77,19 +89,20 @@ export class CallMedia {
   enter(session: number): void {
     if (this.session !== undefined && this.session !== session) this.disconnect();
     this.session = session;
-    void this.connect();
+    this.retry.now();
   }
 
   /** New keys, which only the worker can open. */
   keys(sealed: Uint8Array): void {
     this.tell({ type: 'keys', sealed });
     this.hasKeys = true;
-    void this.connect();
+    if (!this.retry.isPlanned) void this.connect();
   }
 
   /** Who is in the room: nobody else is shown. */
   members(present: ReadonlySet<DeviceUri>): void {
     this.present = present;
+    this.steps.keepOnly(present);
     this.show();
   }
 
@@ -97,11 +110,11 @@ export class CallMedia {
     await this.connection?.send(kind, this.own().sent(kind) ?? null).catch(() => undefined);
   }
 
-  async wish(wishes: Wish[], soundOnly: boolean): Promise<void> {
+  wish(wishes: Wish[], soundOnly: boolean): void {
     if (soundOnly === this.soundOnly && JSON.stringify(wishes) === JSON.stringify(this.wishes)) return;
     this.wishes = wishes;
     this.soundOnly = soundOnly;
-    await this.connection?.wish(wishes, soundOnly).catch(() => undefined);
+    this.connection?.wish(wishes, soundOnly);
   }
 
   qualityOf(device: DeviceUri, kind: TrackKind): Quality | undefined {
@@ -112,10 +125,11 @@ export class CallMedia {
   end(): void {
     this.ended = true;
     this.disconnect();
+    this.retry.stop();
     clearInterval(this.looking);
     removeEventListener('online', this.backOnline);
     this.tell({ type: 'stop' });
-    setTimeout(() => this.worker.terminate(), RETRY_MS);
+    setTimeout(() => this.worker.terminate(), STOP_WITHIN_MS);
   }
 
   private tell(message: ToWorker): void {
@@ -131,17 +145,25 @@ export class CallMedia {
       case 'counts':
         this.counts = message.counts;
         break;
-      case 'out-of-step': {
-        // No key proves whose frames these are: that is the server's word.
-        const slot = this.slots.find(({ mid }) => this.connection?.slotOf(mid) === message.slot);
-        if (slot !== undefined && this.present.has(slot.device)) this.outOfStep(slot.device);
+      case 'step':
+        this.step(message.slot, message.out);
         break;
-      }
+      case 'failed':
+        this.hasFailed = true;
+        break;
       case 'proven':
         this.proofs.set(message.slot, { device: message.device, kind: message.kind });
         this.show();
         break;
     }
+  }
+
+  /** No key proves whose frames do not open: that is the server's word. */
+  private step(name: string, out: boolean): void {
+    const device = this.slots.find(({ mid }) => this.connection?.slotOf(mid) === name)?.device;
+    if (!out) this.steps.regain(name, device);
+    else if (device !== undefined && this.present.has(device) && this.steps.lose(name, device)) this.tellOutOfStep(device);
+    this.show();
   }
 
   private async connect(): Promise<void> {
@@ -162,20 +184,22 @@ export class CallMedia {
       this.reached = true;
       this.isLost = false;
       for (const kind of KINDS) await this.send(kind);
-      if (this.wishes.length > 0 || this.soundOnly) await connection.wish(this.wishes, this.soundOnly).catch(() => undefined);
+      if (this.wishes.length > 0 || this.soundOnly) connection.wish(this.wishes, this.soundOnly);
+      this.retry.succeeded();
       this.show();
     } catch {
       this.isLost = true;
-      setTimeout(() => void this.connect(), RETRY_MS);
     } finally {
       this.opening = false;
     }
     if (this.ended) this.disconnect();
+    // It may be gone again by now.
+    else if (this.connection === undefined) this.retry.later();
   }
 
   private lost(): void {
     this.disconnect();
-    setTimeout(() => void this.connect(), RETRY_MS);
+    this.retry.later();
   }
 
   private disconnect(): void {
@@ -184,6 +208,7 @@ export class CallMedia {
     this.isLost = this.reached || this.isLost;
     this.reached = false;
     this.proofs.clear();
+    this.steps.clear();
     this.slots = [];
     this.show();
   }
@@ -191,6 +216,7 @@ export class CallMedia {
   /** A slot is shown when its frames prove the sender whom the server names; what neither says alone is shown to nobody. */
   private show(): void {
     this.paused = new Set(this.slots.filter(({ paused }) => paused).map(({ device }) => device));
+    this.outOfStep = this.steps.devices;
     this.shown = this.slots.flatMap(({ mid, device, paused }) => {
       const slot = this.connection?.slotOf(mid);
       const proof = slot === undefined ? undefined : this.proofs.get(slot);

@@ -27,6 +27,12 @@ export class ClockError extends Error {
 /** An event, and the sealed keys that come with some. */
 export type Listener = (event: CoreEvent, sealed: Uint8Array | undefined) => void;
 
+/** What the machine is given, and what is said to whoever gave it if the machine cannot go on. */
+interface Input {
+  act: (client: Client) => void;
+  dropped: (error: Error) => void;
+}
+
 interface Waiting {
   resolve: (done: Done) => void;
   reject: (error: Error) => void;
@@ -34,7 +40,7 @@ interface Waiting {
 
 export class Driver {
   readonly api = new Api();
-  private readonly inputs: ((client: Client) => void)[] = [];
+  private readonly inputs: Input[] = [];
   private readonly streams = new Map<number, AbortController>();
   private readonly waiting = new Map<number, Waiting>();
   private readonly listeners = new Set<Listener>();
@@ -85,19 +91,19 @@ export class Driver {
   /** Does a command to its end. */
   command(command: Command): Promise<Done> {
     return new Promise((resolve, reject) => {
-      if (this.broken !== undefined) return reject(this.broken);
       this.input((client) => {
         try {
           this.waiting.set(client.command(JSON.stringify(command)), { resolve, reject });
         } catch (error) {
           reject(new CommandError({ reason: 'malformed', ...problemIn(error) }));
         }
-      });
+      }, reject);
     });
   }
 
-  private input(input: (client: Client) => void): void {
-    this.inputs.push(input);
+  private input(act: (client: Client) => void, dropped: (error: Error) => void = () => undefined): void {
+    if (this.broken !== undefined) return dropped(this.broken);
+    this.inputs.push({ act, dropped });
     if (!this.running) void this.run();
   }
 
@@ -105,9 +111,8 @@ export class Driver {
     this.running = true;
     clearTimeout(this.timer);
     for (let input = this.inputs.shift(); input !== undefined; input = this.inputs.shift()) {
-      if (this.broken !== undefined) break;
       try {
-        input(this.client);
+        input.act(this.client);
         // What wasm gives is of this form: client/wasm/src/effect.rs.
         for (const effect of (await this.client.drain()) as Effect[]) await this.carryOut(effect);
       } catch (error) {
@@ -115,6 +120,7 @@ export class Driver {
       }
     }
     this.running = false;
+    if (this.broken !== undefined) return;
     const deadline = this.client.deadline();
     const wait = deadline === undefined ? LONGEST_SLEEP_MS : Math.min(Math.max(deadline - Date.now(), 0), LONGEST_SLEEP_MS);
     this.timer = setTimeout(() => this.input((client) => client.tick()), wait);
@@ -125,6 +131,7 @@ export class Driver {
     this.broken = error;
     for (const { reject } of this.waiting.values()) reject(error);
     this.waiting.clear();
+    for (const { dropped } of this.inputs.splice(0)) dropped(error);
     for (const stream of this.streams.values()) stream.abort();
     this.tellBroken(error);
   }

@@ -10,6 +10,7 @@ import { RIDS, encodings, layersOf } from './layers';
 import type { Place, ToWorker } from './messages';
 import { Meter } from './meter';
 import type { Path, Quality } from './meter';
+import { Teller } from './teller';
 
 const AUDIO_SLOTS = 6;
 const VIDEO_SLOTS = 9;
@@ -33,6 +34,13 @@ export interface Wanted {
   numbers: Record<TrackKind, number>;
 }
 
+/** What the server must know of this end. */
+interface State {
+  tracks: Published[];
+  wishes: Wish[];
+  soundOnly: boolean;
+}
+
 /** This browser cannot seal frames, so it cannot take part. */
 export function canSealFrames(): boolean {
   return 'RTCRtpScriptTransform' in globalThis && 'RTCPeerConnection' in globalThis;
@@ -42,6 +50,7 @@ export class Connection {
   readonly receivers: Receiver[];
   private readonly abort = new AbortController();
   private calls: MediaCalls | undefined;
+  private readonly teller = new Teller<State>(async ({ tracks, wishes, soundOnly }) => this.calls?.update(tracks, wishes, soundOnly));
   private readonly senders: Map<TrackKind, RTCRtpTransceiver>;
   private readonly slots: Map<string, RTCRtpTransceiver>;
   /** What is sent, in how many layers. A microphone stays among it, so that it is heard at once. */
@@ -73,20 +82,23 @@ export class Connection {
     lost: (reason: string) => void,
   ): Promise<Connection> {
     const peer = new RTCPeerConnection({ iceServers: [], bundlePolicy: 'max-bundle', rtcpMuxPolicy: 'require' });
-    const connection = new Connection(peer, wanted, worker);
+    let connection: Connection | undefined;
     try {
+      const made = new Connection(peer, wanted, worker);
+      connection = made;
       await peer.setLocalDescription(await peer.createOffer());
       const offer = peer.localDescription?.sdp ?? '';
-      const calls = await MediaCalls.open(api, wanted.meeting, wanted.session, offer, connection.published());
-      connection.calls = calls;
+      const calls = await MediaCalls.open(api, wanted.meeting, wanted.session, offer, made.published());
+      made.calls = calls;
       await peer.setRemoteDescription({ type: 'answer', sdp: calls.answer });
-      await connection.connected();
-      await connection.learnLayers();
-      void connection.follow(calls, slots, lost);
-      peer.onconnectionstatechange = () => connection.changed(lost);
-      return connection;
+      await made.connected();
+      await made.learnLayers();
+      void made.follow(calls, slots, lost);
+      peer.onconnectionstatechange = () => made.changed(lost);
+      return made;
     } catch (error) {
-      connection.close();
+      connection?.close();
+      peer.close();
       throw error;
     }
   }
@@ -99,15 +111,15 @@ export class Connection {
     const before = this.sent.get(kind);
     if (track !== null) this.sent.set(kind, layersOf(kind, track));
     else if (kind !== 'audio') this.sent.delete(kind);
-    const told = this.sent.get(kind) === before ? undefined : this.calls?.update(this.published(), this.wishes, this.soundOnly);
-    await Promise.all([sender.replaceTrack(track), told]);
+    if (this.sent.get(kind) !== before) this.tell();
+    await sender.replaceTrack(track);
   }
 
   /** Says what is wanted, most wanted first. */
-  async wish(wishes: Wish[], soundOnly: boolean): Promise<void> {
+  wish(wishes: Wish[], soundOnly: boolean): void {
     this.wishes = wishes;
     this.soundOnly = soundOnly;
-    await this.calls?.update(this.published(), wishes, soundOnly);
+    this.tell();
   }
 
   /** The receiving place's name of an m-section. */
@@ -128,6 +140,7 @@ export class Connection {
 
   close(): void {
     this.abort.abort();
+    this.teller.close();
     clearTimeout(this.silence);
     this.peer.onconnectionstatechange = null;
     this.peer.close();
@@ -159,6 +172,10 @@ export class Connection {
     } catch (error) {
       this.lose(lost, error instanceof Error ? error.message : 'the media connection was lost');
     }
+  }
+
+  private tell(): void {
+    this.teller.say({ tracks: this.published(), wishes: this.wishes, soundOnly: this.soundOnly });
   }
 
   private published(): Published[] {

@@ -4,10 +4,11 @@ import { Frames, load } from '../core/frames';
 import type { OpenedFrame } from '../core/frames';
 import type { TrackKind } from '../core/events';
 import type { Counts, FromWorker, Place, ToWorker } from './messages';
+import { Arrivals, Patience } from './patience';
 import { Step } from './step';
 
 /** A frame of an epoch whose keys are not here yet waits so long for them. */
-const KEYS_WITHIN_MS = 1_000;
+const KEYS_WITHIN_MS = 2_000;
 /** A sender is asked for a key frame at most this often. */
 const ASK_EVERY_MS = 1_000;
 const COUNT_EVERY_MS = 1_000;
@@ -31,13 +32,16 @@ const scope = self as unknown as WorkerScope;
 const counts: Counts = { sealed: 0, unsealed: 0, opened: 0, refused: 0 };
 const numbers = new Map<TrackKind, number>();
 let layers = new Map<number, number>();
-const waiting = new Set<() => void>();
+const arrivals = new Arrivals();
 let frames: Frames | undefined;
 let order: Promise<void> = Promise.resolve();
 
 scope.onmessage = ({ data }) => {
   // One after the other: keys must not overtake the start.
-  order = order.then(() => obey(data)).catch((error: unknown) => console.error('the frame worker', error));
+  order = order.then(() => obey(data)).catch((error: unknown) => {
+    console.error('the frame worker', error);
+    if (data.type === 'start') scope.postMessage({ type: 'failed' });
+  });
 };
 
 async function obey(message: ToWorker): Promise<void> {
@@ -49,8 +53,7 @@ async function obey(message: ToWorker): Promise<void> {
       break;
     case 'keys':
       await frames?.enter(message.sealed);
-      for (const wake of waiting) wake();
-      waiting.clear();
+      arrivals.arrive();
       break;
     case 'number':
       numbers.set(message.kind, message.number);
@@ -105,10 +108,11 @@ function opening(place: Place & { role: 'receive' }, transformer: Transformer): 
   let last = '';
   let asked = 0;
   const step = new Step();
+  const patience = new Patience(arrivals, KEYS_WITHIN_MS);
   return new TransformStream({
     async transform(frame, controller) {
-      const opened = await open(place.audio, new Uint8Array(frame.data));
-      if (opened === 'other-epoch' && step.misses(Date.now())) scope.postMessage({ type: 'out-of-step', slot: place.slot });
+      const opened = await open(place.audio, new Uint8Array(frame.data), patience);
+      if (opened === 'other-epoch' && step.misses(Date.now())) scope.postMessage({ type: 'step', slot: place.slot, out: true });
       if (opened === undefined || opened === 'other-epoch') {
         counts.refused += 1;
         // What is missing cannot be decoded around.
@@ -118,7 +122,8 @@ function opening(place: Place & { role: 'receive' }, transformer: Transformer): 
         }
         return;
       }
-      step.keeps();
+      if (step.keeps()) scope.postMessage({ type: 'step', slot: place.slot, out: false });
+      patience.renew();
       counts.opened += 1;
       const [device, track, kind] = [opened.device(), opened.track(), opened.kind() as TrackKind];
       frame.data = bufferOf(opened.data());
@@ -132,27 +137,15 @@ function opening(place: Place & { role: 'receive' }, transformer: Transformer): 
   });
 }
 
-async function open(audio: boolean, data: Uint8Array): Promise<OpenedFrame | 'other-epoch' | undefined> {
+async function open(audio: boolean, data: Uint8Array, patience: Patience): Promise<OpenedFrame | 'other-epoch' | undefined> {
   try {
     const opened = frames?.open(audio, data);
     if (opened !== undefined) return opened;
-    await newKeys();
+    await patience.wait();
     return frames === undefined ? undefined : (frames.open(audio, data) ?? 'other-epoch');
   } catch {
     return undefined;
   }
-}
-
-function newKeys(): Promise<void> {
-  return new Promise((resolve) => {
-    const wake = () => {
-      clearTimeout(timer);
-      waiting.delete(wake);
-      resolve();
-    };
-    const timer = setTimeout(wake, KEYS_WITHIN_MS);
-    waiting.add(wake);
-  });
 }
 
 /** The bytes with a buffer of exactly their length. */

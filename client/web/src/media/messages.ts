@@ -25,6 +25,8 @@ export type FromWorker =
   | { type: 'ready' }
   /** The first frame of a sender came through a slot; whose it is, its key proves. */
   | { type: 'proven'; slot: string; device: string; track: number; kind: TrackKind }
-  /** What comes through a slot has been of another epoch than this device's for too long. */
-  | { type: 'out-of-step'; slot: string }
+  /** What comes through a slot has been of another epoch than this device's for too long, or no longer is. */
+  | { type: 'step'; slot: string; out: boolean }
+  /** Nothing can be sealed or opened here. */
+  | { type: 'failed' }
   | { type: 'counts'; counts: Counts };

@@ -10,10 +10,12 @@ export class Step {
   private last = 0;
   private told = false;
 
-  /** A frame opened. */
-  keeps(): void {
+  /** A frame opened; true if it had been told that none did. */
+  keeps(): boolean {
+    const was = this.told;
     this.since = undefined;
     this.told = false;
+    return was;
   }
 
   /** A frame came of an epoch that this device is not in; true, once, when that has lasted too long. */

@@ -195,7 +195,9 @@ guest-wants-in = En gæst hos { $organisation } vil gerne ind
 a-guest-of = En gæst hos { $organisation }
 server-lost = Din server kan ikke nås. Prøver igen …
 media-lost = Ingen lyd og billede lige nu. Prøver igen …
+media-failed = Lyd og billede kunne ikke startes her. Indlæs siden igen.
 out-of-step = Du og { $name } er ikke i takt: måske holder en server noget tilbage for en af jer.
+step-lost = Ikke i takt
 statistics = Statistik
 frames-sealed = Krypterede frames
 frames-opened = Dekrypterede frames
@@ -206,6 +208,7 @@ over-removed = En vært fjernede dig fra mødet
 over-denied = En vært afviste dig
 over-ended = Mødet blev afsluttet for alle
 over-refused = Du kunne ikke komme ind
+over-cut-off = Du er ikke længere med i mødet
 rejoin = Deltag igen
 to-start = Til startsiden
 

@@ -195,7 +195,9 @@ guest-wants-in = Ein Gast von { $organisation } möchte herein
 a-guest-of = Ein Gast von { $organisation }
 server-lost = Ihr Server ist nicht erreichbar. Neuer Versuch …
 media-lost = Gerade ohne Ton und Bild. Neuer Versuch …
+media-failed = Ton und Bild konnten hier nicht gestartet werden. Laden Sie die Seite neu.
 out-of-step = Sie und { $name } sind nicht auf demselben Stand: Vielleicht enthält ein Server einem von Ihnen etwas vor.
+step-lost = Anderer Stand
 statistics = Statistik
 frames-sealed = Verschlüsselte Bilder und Töne
 frames-opened = Entschlüsselte
@@ -206,6 +208,7 @@ over-removed = Ein Gastgeber hat Sie aus der Besprechung entfernt
 over-denied = Ein Gastgeber hat Sie abgewiesen
 over-ended = Die Besprechung wurde für alle beendet
 over-refused = Sie konnten nicht teilnehmen
+over-cut-off = Sie sind nicht mehr in der Besprechung
 rejoin = Wieder teilnehmen
 to-start = Zur Startseite
 

@@ -197,7 +197,9 @@ guest-wants-in = A guest of { $organisation } wants to come in
 a-guest-of = A guest of { $organisation }
 server-lost = Your server is out of reach. Trying again …
 media-lost = No sound and pictures for now. Trying again …
+media-failed = Sound and pictures could not be started here. Load the page again.
 out-of-step = You are out of step with { $name }: a server may be keeping something back from one of you.
+step-lost = Out of step
 statistics = Statistics
 frames-sealed = Frames sealed
 frames-opened = Frames opened
@@ -208,6 +210,7 @@ over-removed = A host removed you from the meeting
 over-denied = A host turned you away
 over-ended = The meeting was ended for everybody
 over-refused = You could not enter
+over-cut-off = You are no longer in the meeting
 rejoin = Join again
 to-start = To the start page
 

@@ -195,7 +195,9 @@ guest-wants-in = Un invité de { $organisation } voudrait entrer
 a-guest-of = Un invité de { $organisation }
 server-lost = Votre serveur est injoignable. Nouvelle tentative …
 media-lost = Ni son ni image pour l’instant. Nouvelle tentative …
+media-failed = Le son et l’image n’ont pas pu démarrer ici. Rechargez la page.
 out-of-step = Vous et { $name } n’êtes pas au même point : un serveur cache peut-être quelque chose à l’un de vous.
+step-lost = Pas au même point
 statistics = Statistiques
 frames-sealed = Trames chiffrées
 frames-opened = Trames déchiffrées
@@ -206,6 +208,7 @@ over-removed = Un hôte vous a exclu de la réunion
 over-denied = Un hôte vous a refusé l’entrée
 over-ended = La réunion a été terminée pour tous
 over-refused = Vous n’avez pas pu entrer
+over-cut-off = Vous n’êtes plus dans la réunion
 rejoin = Participer de nouveau
 to-start = Page d’accueil
 

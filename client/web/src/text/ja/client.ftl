@@ -186,7 +186,9 @@ guest-wants-in = { $organisation } のゲストが入室を求めています
 a-guest-of = { $organisation } のゲスト
 server-lost = サーバーに接続できません。再接続しています…
 media-lost = 音声と映像が途切れています。再接続しています…
+media-failed = 音声と映像を開始できませんでした。ページを再読み込みしてください。
 out-of-step = { $name }さんと状態が一致していません。サーバーがどちらかに情報を渡していない可能性があります。
+step-lost = 状態が不一致
 statistics = 統計
 frames-sealed = 暗号化したフレーム
 frames-opened = 復号したフレーム
@@ -197,6 +199,7 @@ over-removed = 主催者により退出させられました
 over-denied = 主催者に入室を断られました
 over-ended = 会議は終了しました
 over-refused = 入室できませんでした
+over-cut-off = 会議から切断されました
 rejoin = もう一度参加
 to-start = スタートページへ
 

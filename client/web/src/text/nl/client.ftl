@@ -195,7 +195,9 @@ guest-wants-in = Een gast van { $organisation } wil binnenkomen
 a-guest-of = Een gast van { $organisation }
 server-lost = Uw server is niet bereikbaar. Nieuwe poging …
 media-lost = Nu even geen beeld en geluid. Nieuwe poging …
+media-failed = Geluid en beeld konden hier niet worden gestart. Laad de pagina opnieuw.
 out-of-step = U en { $name } lopen niet gelijk: misschien houdt een server iets achter voor een van u.
+step-lost = Loopt niet gelijk
 statistics = Statistieken
 frames-sealed = Versleutelde frames
 frames-opened = Ontsleutelde frames
@@ -206,6 +208,7 @@ over-removed = Een gastheer heeft u uit de vergadering verwijderd
 over-denied = Een gastheer heeft u geweigerd
 over-ended = De vergadering is voor iedereen beëindigd
 over-refused = U kon niet binnenkomen
+over-cut-off = U zit niet meer in de vergadering
 rejoin = Opnieuw deelnemen
 to-start = Naar de startpagina
 
