@@ -92,6 +92,25 @@ test('what is written is read letter by letter, before it is sent, both ways', a
   }
 });
 
+test('a line whose author turns away from it is on nobody\'s stage any more, and is still there for its author', async () => {
+  for (const turn of [() => alice.page.keyboard.press('Escape'), () => alice.open('People')]) {
+    await alice.open('Chat');
+    await alice.page.fill('#say', '');
+    await alice.page.locator('#say').pressSequentially('Not yet');
+    await bob.open('People');
+    await bob.page.waitForSelector('.live >> text=Not yet');
+    await turn();
+    await until('the line is gone', async () => (await bob.page.locator('.live').count()) === 0);
+    await alice.open('Chat');
+    assert.equal(await alice.page.inputValue('#say'), 'Not yet');
+    assert.equal(await bob.page.getByText('Not yet').count(), 0);
+    await alice.page.locator('#say').pressSequentially('!');
+    await bob.page.waitForSelector('.live >> text=Not yet!');
+  }
+  await alice.page.click('button[aria-label=Send]');
+  await bob.hears('Not yet!');
+});
+
 test('hands stand in their order, a host takes one down, and reactions are seen', async () => {
   await bob.page.click('[data-control=hand]');
   await alice.page.waitForSelector('[data-own=false] .hand >> text=1');

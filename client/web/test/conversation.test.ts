@@ -53,3 +53,17 @@ test('a line that is being written follows its author and stands once it is done
   conversation.members(new Set());
   assert.equal(conversation.lines.length, 0, 'gone with its author');
 });
+
+test('a line that nobody writes on any more lapses; each letter renews it', ({ mock }) => {
+  mock.timers.enable({ apis: ['setTimeout'] });
+  const conversation = new Conversation();
+  conversation.typed(typed(1, 'a'), undefined, false);
+  mock.timers.tick(29_000);
+  conversation.typed(typed(1, 'an'), undefined, false);
+  mock.timers.tick(29_000);
+  assert.deepEqual(conversation.lines.map(({ text }) => text), ['an']);
+  mock.timers.tick(1_000);
+  assert.deepEqual(conversation.lines, []);
+  conversation.typed(typed(1, 'and'), undefined, false);
+  assert.deepEqual(conversation.lines.map(({ text }) => text), ['and']);
+});

@@ -28,12 +28,18 @@ interface Word {
   time: number;
 }
 
+/** Who has written nothing for so long does not stay on everybody's stage. */
+const LAPSE_MS = 30_000;
+
 export class Conversation {
+  /** What the person is writing and has not sent. */
+  draft = $state('');
   /** What is being written now, by each who does. */
   lines = $state.raw<Line[]>([]);
   messages = $state<Message[]>([]);
   unread = $state(0);
   private isShown = false;
+  private readonly lapses = new Map<DeviceUri, ReturnType<typeof setTimeout>>();
 
   /** It is before the person's eyes from now on, until what is given back is called. */
   show(): () => void {
@@ -51,14 +57,23 @@ export class Conversation {
   /** A line as it is now; gives the message if it is done, new and unread. */
   typed(event: CallEvent & { type: 'typing' }, author: Member | undefined, own: boolean): Message | undefined {
     const { device, address, text } = event;
-    const others = this.lines.filter((line) => line.device !== device);
-    this.lines = event.done || text === '' || own ? others : [...others, { device, name: called(author, address), text }];
+    this.drop(device);
+    if (!event.done && text !== '' && !own) {
+      this.lines = [...this.lines, { device, name: called(author, address), text }];
+      this.lapses.set(device, setTimeout(() => this.drop(device), LAPSE_MS));
+    }
     return event.done && text !== '' ? this.add({ id: `${device} ${event.line}`, address, text, time: event.time_ms }, author, own) : undefined;
   }
 
   /** Who is gone writes no more. */
   members(present: ReadonlySet<DeviceUri>): void {
-    if (this.lines.some(({ device }) => !present.has(device))) this.lines = this.lines.filter(({ device }) => present.has(device));
+    for (const { device } of this.lines) if (!present.has(device)) this.drop(device);
+  }
+
+  private drop(device: DeviceUri): void {
+    clearTimeout(this.lapses.get(device));
+    this.lapses.delete(device);
+    this.lines = this.lines.filter((line) => line.device !== device);
   }
 
   private add(word: Word, author: Member | undefined, own: boolean): Message | undefined {
