@@ -1,24 +1,27 @@
 // What others write of themselves is hostile text: it is shown as text, short, and cannot change the direction of what follows.
 
-/** Characters that turn, hide or join text: bidirectional controls, zero-width ones, other controls. */
-// eslint-disable-next-line no-control-regex
-const TRICKS = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/gu;
+import { withoutTricks } from './tricks';
+
 const LONGEST_NAME = 64;
 const LONGEST_LINE = 120;
 
 /** Text without tricks; lines end alike. */
 export function harmless(text: string): string {
-  return text.replace(/\r\n?/gu, '\n').replace(TRICKS, '\ufffd');
+  return withoutTricks(text.replace(/\r\n?/gu, '\n'), false);
 }
 
-/** A name: harmless, on one line, not longer than fits. */
+/** A name: harmless, on one line, not longer than fits, and with nothing unseen that tells it from another. */
 export function name(text: string): string {
-  return shortened(text, LONGEST_NAME);
+  return line(withoutTricks(text.replace(/[\r\n]+/gu, ' '), true), LONGEST_NAME);
 }
 
 /** Harmless, on one line, and cut where it is longer. */
-export function shortened(text: string, longest = LONGEST_LINE): string {
-  const line = harmless(text).replace(/\s+/gu, ' ').trim();
+export function shortened(text: string): string {
+  return line(harmless(text), LONGEST_LINE);
+}
+
+function line(text: string, longest: number): string {
+  const line = text.replace(/\s+/gu, ' ').trim();
   const letters = [...line];
   return letters.length > longest ? `${letters.slice(0, longest - 1).join('')}…` : line;
 }
@@ -43,7 +46,7 @@ export function guestOf(address: string): string | undefined {
   return address.startsWith('guest/') ? organisation(address.slice(address.lastIndexOf('@') + 1)) : undefined;
 }
 
-/** What a domain is called where its port is of no interest. */
+/** What a domain is called: with its port, unless that is the usual one; servers at other ports are other organisations. */
 export function organisation(domain: string): string {
-  return domain.replace(/:\d+$/u, '');
+  return domain.replace(/:443$/u, '');
 }
