@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
+use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
@@ -21,6 +22,9 @@ pub const EXPORTER_LABEL: &str = "SFrame 1.0 Base Key";
 pub const BASE_KEY_BYTES: usize = 16;
 /// Version of the authenticated metadata.
 const METADATA_VERSION: u8 = 1;
+
+/// Tells an epoch from others without holding its keys.
+pub(super) type Mark = [u8; 32];
 
 /// The keys of one epoch, and who is in it. Kept in memory only, never stored.
 #[derive(Clone)]
@@ -66,6 +70,12 @@ impl EpochKeys {
     /// Whether these are the same epoch with the same secret; epochs of one number differ after a void one.
     pub(super) fn is_same(&self, other: &Self) -> bool {
         self.epoch == other.epoch && bool::from(self.base_key.as_slice().ct_eq(other.base_key.as_slice()))
+    }
+
+    /// What is left of it when the keys are forgotten.
+    pub(super) fn mark(&self) -> Mark {
+        let hash = Sha256::new().chain_update(b"conclave/v1/seen\0").chain_update(self.epoch.0.to_be_bytes());
+        hash.chain_update(self.base_key.as_slice()).finalize().into()
     }
 
     /// The AEAD of one key id.

@@ -8,6 +8,7 @@ mod cipher;
 pub(crate) mod header;
 mod keys;
 mod opener;
+mod past;
 mod sealer;
 #[cfg(test)]
 mod tests;

@@ -16,6 +16,7 @@ use crate::{
             cipher::{Cipher, TAG_BYTES},
             header::Header,
             keys::{EpochKeys, write_aad},
+            past::{Past, Windows},
             window::Window,
         },
         kid::{self, KeyId},
@@ -82,6 +83,8 @@ struct Known {
     left: Option<Time>,
     removed: BTreeSet<LeafIndex>,
     streams: HashMap<u64, Stream>,
+    /// What was seen before its keys were forgotten, if it is entered again.
+    seen: Windows,
 }
 
 /// Opens the frames that one device receives in one session.
@@ -89,6 +92,7 @@ struct Known {
 pub struct Opener {
     /// The current epoch first.
     known: Vec<Known>,
+    past: Past,
     aad: Vec<u8>,
 }
 
@@ -105,18 +109,19 @@ impl Opener {
             known.removed.extend(removed);
             known.left.get_or_insert(now);
         }
-        // After a void epoch the one before it is entered again: what was seen in it stays seen.
+        // After a void epoch the one before it is entered again: what was seen in it stays seen, and everybody in it is in it.
         let again = self.known.iter().position(|known| known.keys.is_same(&keys));
-        let entered = match again.map(|at| self.known.remove(at)) {
-            Some(known) => Known { keys, left: None, ..known },
-            None => Known { keys, left: None, removed: BTreeSet::new(), streams: HashMap::new() },
+        let (streams, seen) = match again.map(|at| self.known.remove(at)) {
+            Some(known) => (known.streams, known.seen),
+            None => (HashMap::new(), self.past.take(&keys.mark())),
         };
-        self.known.insert(0, entered);
+        self.known.insert(0, Known { keys, left: None, removed: BTreeSet::new(), streams, seen });
     }
 
     /// Forgets all keys: the device left, or was removed.
     pub fn forget(&mut self) {
         self.known.clear();
+        self.past.clear();
     }
 
     /// Opens one frame that came coded by `codec`. Its kind is the one whose metadata authenticates (spec: MED-09).
@@ -134,7 +139,13 @@ impl Opener {
     }
 
     fn drop_expired(&mut self, now: Time) {
-        self.known.retain(|known| known.left.is_none_or(|left| now.since(left) <= limits::OLD_EPOCH_GRACE));
+        let is_over =
+            |known: &mut Known| known.left.is_some_and(|left| now.since(left) > limits::OLD_EPOCH_GRACE);
+        // The current epoch is the first: the oldest are kept first.
+        let over: Vec<_> = self.known.extract_if(.., is_over).collect();
+        for known in over.into_iter().rev() {
+            self.past.keep(known.keys.mark(), known.windows());
+        }
     }
 }
 
@@ -171,6 +182,13 @@ impl<'a> Sealed<'a> {
 }
 
 impl Known {
+    /// What was seen in it, now and before.
+    fn windows(self) -> Windows {
+        let mut windows = self.seen;
+        windows.extend(self.streams.into_iter().map(|(kid, stream)| (kid, stream.window)));
+        windows
+    }
+
     fn open(&mut self, sealed: &Sealed<'_>, aad: &mut Vec<u8>) -> Result<Opened, OpenError> {
         let leaf = sealed.id.leaf;
         if leaf == self.keys.own_leaf {
@@ -199,9 +217,13 @@ impl Known {
         if self.streams.len() >= limits::KEY_IDS {
             return Err(OpenError::TooManyTracks);
         }
+        let window = self.seen.get(&sealed.header.kid).cloned().unwrap_or_default();
+        if !window.is_fresh(sealed.header.ctr) {
+            return Err(OpenError::Replayed);
+        }
         let mut cipher = self.keys.cipher(sealed.id).ok_or(OpenError::Malformed)?;
         for &kind in sealed.codec.kinds() {
-            let mut stream = Stream { cipher, kind, codec: sealed.codec, window: Window::default() };
+            let mut stream = Stream { cipher, kind, codec: sealed.codec, window: window.clone() };
             if let Ok(opened) = stream.open(sealed, aad) {
                 self.streams.insert(sealed.header.kid, stream);
                 return Ok(opened);

@@ -108,6 +108,32 @@ fn c12_replayed_frames_are_refused() {
 }
 
 #[test]
+fn med_07_what_was_seen_stays_seen_however_long_a_void_epoch_lasted() {
+    let (mut sealer, mut opener) = (sealer(1), opener(1));
+    let old = seal(&mut sealer, at(0), VOICE, b"x");
+    assert!(opener.open(at(0), Codec::Opus, &old).is_ok());
+    // Epochs 2 to 9 are void; the keys of epoch 1 were forgotten long since, twice.
+    for again in [0, 60_000] {
+        for epoch in 2..=9 {
+            opener.enter(keys(epoch, BOB), at(again + epoch * 3_000), &[]);
+        }
+        let back = at(again + 40_000);
+        opener.enter(keys(1, BOB), back, &[]);
+        assert_eq!(opener.open(back, Codec::Opus, &old), Err(OpenError::Replayed));
+        assert!(opener.open(back, Codec::Opus, &seal(&mut sealer, at(0), VOICE, b"y")).is_ok());
+    }
+}
+
+#[test]
+fn med_08_who_was_removed_by_a_void_commit_is_heard_again() {
+    let (mut carol, mut opener) = (Sealer::new(), opener(1));
+    carol.enter(keys(1, LeafIndex(2)), at(0), true);
+    opener.enter(keys(2, BOB), at(0), &[LeafIndex(2)]);
+    opener.enter(keys(1, BOB), at(500), &[]);
+    assert!(opener.open(at(500), Codec::Opus, &seal(&mut carol, at(500), VOICE, b"x")).is_ok());
+}
+
+#[test]
 fn med_08_the_old_epoch_is_heard_for_two_seconds_except_from_the_removed() {
     let (mut alice, mut carol, mut opener) = (sealer(1), Sealer::new(), opener(1));
     carol.enter(keys(1, LeafIndex(2)), at(0), true);
