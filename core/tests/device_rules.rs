@@ -450,6 +450,74 @@ fn dev_12_nothing_is_taken_back_without_a_members_signed_rejection() {
     }
 }
 
+/// A bad home server and a member who helps it: what they show of a commit of alice's that nobody has confirmed.
+fn shown_of_a_commit(show: impl FnOnce(&mut Scenario, &mut Intruder, &Entry) -> Rogue) -> Option<Over> {
+    let (mut scenario, alice, bob) = two_inside();
+    let meeting = scenario.meeting.clone();
+    let mut eve = with_eve(&mut scenario);
+    scenario.federation.cut_client(bob);
+    scenario.federation.command(alice, Command::Lock { meeting: meeting.clone(), locked: true });
+    scenario.run_for(Duration::from_millis(300)).unwrap();
+    let commit = scenario.log().into_iter().rfind(|entry| entry.header().kind == Kind::Commit).unwrap();
+    let rogue = show(&mut scenario, &mut eve, &commit);
+    scenario.federation.show_rogue(&meeting, rogue);
+    scenario.federation.run_for(Duration::from_millis(300));
+    scenario.federation.diary(alice, &meeting).over.clone()
+}
+
+fn word_on(commit: &Entry, accepted: bool) -> types::Confirm {
+    types::Confirm {
+        group_id: commit.header().group.as_bytes().to_vec().into(),
+        epoch: commit.header().epoch.0 + 1,
+        accepted,
+        confirmation_tag: Bytes::new(),
+        commit_sequence: commit.sequence().0,
+    }
+}
+
+#[test]
+fn log_11_a_device_believes_no_confirmation_that_servers_should_have_refused() {
+    let all: [fn(&mut types::Confirm); 2] = [|_| {}, |confirm| confirm.epoch = u64::MAX];
+    for bend in all {
+        let over = shown_of_a_commit(|scenario, eve, commit| {
+            let mut confirm = word_on(commit, true);
+            bend(&mut confirm);
+            let (meeting, now) = (scenario.meeting.clone(), scenario.federation.now());
+            let signed = eve.sign(&meeting, FIRST, now, types::EntryKind::Confirm, &confirm);
+            Rogue {
+                kind: types::EntryKind::Confirm,
+                content: signed.encode_to_vec().into(),
+                attachment: Bytes::new(),
+            }
+        });
+        assert!(
+            matches!(&over, Some(Over::Refused(why)) if why.to_string().contains("confirmed an epoch who may not")),
+            "{over:?}"
+        );
+    }
+}
+
+#[test]
+fn log_12_a_device_bars_only_who_made_the_commit() {
+    let over = shown_of_a_commit(|scenario, eve, commit| {
+        let (meeting, now) = (scenario.meeting.clone(), scenario.federation.now());
+        let rejection =
+            eve.sign(&meeting, FIRST, now, types::EntryKind::Confirm, &word_on(commit, false));
+        let void = types::Void {
+            commit_sequence: commit.sequence().0,
+            standing_epoch: commit.header().epoch.0,
+            rejections: vec![rejection],
+            barred_device: scenario.federation.uri(scenario.people[1]).to_string(),
+        };
+        let (kind, content) = (types::EntryKind::Void, void.encode_to_vec().into());
+        Rogue { kind, content, attachment: Bytes::new() }
+    });
+    assert!(
+        matches!(&over, Some(Over::Refused(why)) if why.to_string().contains("bars another device")),
+        "{over:?}"
+    );
+}
+
 #[test]
 fn dev_13_what_the_server_did_not_hear_is_said_again_under_the_same_id() {
     let (mut scenario, _, bob) = two_inside();

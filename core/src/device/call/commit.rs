@@ -3,7 +3,7 @@
 use conclave_proto::types::v1 as types;
 use prost::Message;
 
-use super::{Call, Inside, view};
+use super::{Call, Inside, confirm::Started, view};
 use crate::{
     device::{
         Device, Error,
@@ -22,7 +22,7 @@ use crate::{
         commit_rules::{self, Permitted, RulesView as _},
         log::Entry,
         room::Effect,
-        submission::Submission,
+        submission::{Confirm, Submission},
         trust::Trust,
     },
     time::Time,
@@ -122,14 +122,20 @@ impl Device {
         let Some(inside) = self.calls.get_mut(meeting).and_then(Call::inside) else { return Ok(()) };
         let (signed, submission) = view::read(entry)?;
         inside.view.check_author(&signed, &submission)?;
-        let confirm = types::Confirm::decode(submission.content)?;
-        if confirm.accepted {
-            let epoch = crate::ids::Epoch(confirm.epoch);
-            inside.unconfirmed.confirmed(epoch);
-            inside.outgoing.confirmed(epoch);
-            if inside.rejected.as_ref().is_some_and(|rejected| rejected.stands_by(epoch)) {
-                self.others_went_on(meeting);
+        let confirm = Confirm::read(&submission, inside.member.group_id()?).map_err(meeting::Error::from)?;
+        if !confirm.accepted {
+            return Ok(());
+        }
+        match inside.unconfirmed.allows(&submission.device, &confirm) {
+            Some(true) => {
+                inside.unconfirmed.confirmed(confirm.epoch);
+                inside.outgoing.confirmed(confirm.epoch);
             }
+            Some(false) => return Err(Error::HomeServer("somebody confirmed an epoch who may not")),
+            None => {}
+        }
+        if inside.rejected.as_ref().is_some_and(|rejected| rejected.stands_by(&submission.device, &confirm)) {
+            self.others_went_on(meeting);
         }
         Ok(())
     }
@@ -143,6 +149,10 @@ impl Device {
             return Err(Error::HomeServer("the hub took a commit back that no member had rejected"));
         }
         let first = Sequence(void.commit_sequence);
+        let known = inside.rejected.as_ref().and_then(|rejected| rejected.committer(first));
+        if known.or(inside.unconfirmed.committer(first)).is_some_and(|committer| *committer != barred) {
+            return Err(Error::HomeServer("the hub bars another device than the one that made the commit"));
+        }
         inside.rejected.take_if(|rejected| rejected.falls_with(first));
         let before = inside.unconfirmed.voided(first);
         let went_back = before.is_some();
@@ -231,8 +241,14 @@ impl Inside {
             self.waiting.remove(added.device());
         }
         if self.member.is_active() && self.member.roster().len() > 1 {
-            let own = contents.committer == self.member.own_leaf();
-            self.unconfirmed.started(sequence, self.member.epoch(), own, before);
+            let started = Started {
+                commit: sequence,
+                epoch: self.member.epoch(),
+                committer: contents.committer_device.clone(),
+                own: contents.committer == self.member.own_leaf(),
+                tag: self.member.confirmation_tag()?,
+            };
+            self.unconfirmed.started(started, before);
             self.judge_aloud(now, sequence, contents.committer)?;
         } else {
             self.unconfirmed.confirmed(self.member.epoch());

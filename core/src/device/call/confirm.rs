@@ -7,8 +7,10 @@ use conclave_proto::types::v1 as types;
 use super::view::MemberView;
 use crate::{
     group::member::Snapshot,
+    identity::address::DeviceUri,
     ids::{Epoch, Sequence},
     limits,
+    meeting::submission::Confirm,
     time::Time,
 };
 
@@ -30,9 +32,21 @@ pub(in crate::device) struct Before {
 struct Open {
     commit: Sequence,
     epoch: Epoch,
+    committer: DeviceUri,
     /// Whether this member made it.
     own: bool,
+    /// The epoch's confirmation tag, as this member computed it.
+    tag: Vec<u8>,
     before: Before,
+}
+
+/// A commit that was merged, for [`Unconfirmed::started`].
+pub(in crate::device) struct Started {
+    pub(super) commit: Sequence,
+    pub(super) epoch: Epoch,
+    pub(super) committer: DeviceUri,
+    pub(super) own: bool,
+    pub(super) tag: Vec<u8>,
 }
 
 /// A word on an epoch that is not said yet.
@@ -52,8 +66,22 @@ pub(in crate::device) struct Unconfirmed {
 
 impl Unconfirmed {
     /// A commit was merged; `before` is the group before it.
-    pub(super) fn started(&mut self, commit: Sequence, epoch: Epoch, own: bool, before: Before) {
-        self.open.push(Open { commit, epoch, own, before });
+    pub(super) fn started(&mut self, started: Started, before: Before) {
+        let Started { commit, epoch, committer, own, tag } = started;
+        self.open.push(Open { commit, epoch, committer, own, tag, before });
+    }
+
+    /// Whether somebody may confirm an epoch: it is the one that the commit made, by another, with its tag; none if this member
+    /// knows no such commit that is open (spec: LOG-11).
+    pub(super) fn allows(&self, author: &DeviceUri, confirm: &Confirm) -> Option<bool> {
+        let open = self.open.iter().find(|open| open.commit == confirm.commit)?;
+        let is_right = open.epoch == confirm.epoch && confirm.confirmation_tag == open.tag;
+        Some(is_right && open.committer != *author)
+    }
+
+    /// Who made a commit that is open here.
+    pub(super) fn committer(&self, commit: Sequence) -> Option<&DeviceUri> {
+        self.open.iter().find(|open| open.commit == commit).map(|open| &open.committer)
     }
 
     /// The last open epoch that this member made.

@@ -10,8 +10,13 @@ use super::{
 use crate::{
     device::{Device, Error, command::MeetingAddress, event::Over},
     group::Member,
+    identity::address::DeviceUri,
     ids::{Epoch, Sequence, SessionNumber},
-    meeting::{log::Entry, submission::Submission},
+    limits,
+    meeting::{
+        log::Entry,
+        submission::{Confirm, Submission},
+    },
     time::Time,
 };
 
@@ -22,13 +27,23 @@ const REFUSALS: u8 = 2;
 pub(in crate::device) struct Rejected {
     commit: Sequence,
     epoch: Epoch,
+    committer: DeviceUri,
     refusals: u8,
 }
 
 impl Rejected {
-    /// Whether somebody's word on this epoch makes the rejected commit stand for good.
-    pub(super) fn stands_by(&self, confirmed: Epoch) -> bool {
-        self.epoch <= confirmed
+    /// Whether somebody's word makes the rejected commit stand for good: it is on this epoch or one that followed, of which this
+    /// member knows only that there cannot be many.
+    pub(super) fn stands_by(&self, author: &DeviceUri, confirm: &Confirm) -> bool {
+        let later = confirm.commit > self.commit;
+        let near = confirm.epoch.0.saturating_sub(self.epoch.0) <= limits::UNCONFIRMED_COMMITS as u64;
+        let first = confirm.commit == self.commit && confirm.epoch == self.epoch && *author != self.committer;
+        first || (later && near && confirm.epoch > self.epoch)
+    }
+
+    /// Who made the commit, if it is this one.
+    pub(super) fn committer(&self, commit: Sequence) -> Option<&DeviceUri> {
+        (self.commit == commit).then_some(&self.committer)
     }
 
     /// Whether a Void from this commit on takes the rejected one back.
@@ -42,7 +57,12 @@ impl Inside {
     pub(super) fn reject(&mut self, now: Time, entry: &Entry, submission: &Submission) {
         tracing::warn!(by = %submission.device.domain(), "rejecting a commit");
         let confirm = rejection(&self.member, entry);
-        self.rejected = Some(Rejected { commit: entry.sequence(), epoch: Epoch(confirm.epoch), refusals: 0 });
+        self.rejected = Some(Rejected {
+            commit: entry.sequence(),
+            epoch: Epoch(confirm.epoch),
+            committer: submission.device.clone(),
+            refusals: 0,
+        });
         self.unconfirmed.plan(now, 0, confirm);
     }
 }
