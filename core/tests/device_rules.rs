@@ -501,8 +501,7 @@ fn log_11_a_device_believes_no_confirmation_that_servers_should_have_refused() {
 fn log_12_a_device_bars_only_who_made_the_commit() {
     let over = shown_of_a_commit(|scenario, eve, commit| {
         let (meeting, now) = (scenario.meeting.clone(), scenario.federation.now());
-        let rejection =
-            eve.sign(&meeting, FIRST, now, types::EntryKind::Confirm, &word_on(commit, false));
+        let rejection = eve.sign(&meeting, FIRST, now, types::EntryKind::Confirm, &word_on(commit, false));
         let void = types::Void {
             commit_sequence: commit.sequence().0,
             standing_epoch: commit.header().epoch.0,
