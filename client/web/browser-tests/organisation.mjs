@@ -9,6 +9,9 @@ const READY_WITHIN_MS = 60_000;
 /** The certificate of the public port, which signs itself. */
 const AUTHORITY = 'data/keys/public.pem';
 
+/** Whose law each stands under. */
+const JURISDICTIONS = { north: ['--jurisdiction', 'DE'], south: ['--jurisdiction', 'DK'] };
+
 /** Ports that are free now; all are held until all are chosen, so that they differ. */
 export async function freePorts(count) {
   const held = await Promise.all(
@@ -30,7 +33,7 @@ export class Organisation {
     const ports = { http, federation, relay, media };
     const options = Object.entries(ports).flatMap(([kind, port]) => [`--${kind}-port`, String(port)]);
     const authorities = trusted.flatMap((one) => ['--ca', join(one, AUTHORITY)]);
-    const where = ['--domain', domain, '--listen', '127.0.0.1', '--allow-private', '--dir', folder];
+    const where = ['--domain', domain, '--listen', '127.0.0.1', '--allow-private', '--dir', folder, ...(JURISDICTIONS[name] ?? [])];
     execFileSync(program, ['init', ...where, ...options, ...authorities], { stdio: 'pipe' });
     const config = join(folder, 'conclave.toml');
     const organisation = new Organisation(program, domain, folder, config, plain, media);

@@ -15,6 +15,17 @@ export function observe(choices) {
     }
   };
 
+  // What the page captures.
+  globalThis.captured = [];
+  const capture = navigator.mediaDevices?.getUserMedia;
+  if (capture !== undefined) {
+    navigator.mediaDevices.getUserMedia = async function (wanted) {
+      const stream = await capture.call(this, wanted);
+      globalThis.captured.push(...stream.getTracks());
+      return stream;
+    };
+  }
+
   // What each frame worker counts: frames sealed, opened and refused.
   globalThis.counts = [];
   const Original = globalThis.Worker;
@@ -100,6 +111,26 @@ export function full() {
 export function denied() {
   if (location.protocol === 'about:') return;
   navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('denied', 'NotAllowedError'));
+}
+
+/** Devices that can be unplugged. Of the kinds `absent` there is none until `plug` says otherwise. */
+export function pluggable(absent = []) {
+  if (location.protocol === 'about:') return;
+  const missing = new Set(absent);
+  const capture = navigator.mediaDevices.getUserMedia;
+  navigator.mediaDevices.getUserMedia = function (wanted) {
+    if (Object.keys(wanted).some((kind) => missing.has(kind))) return Promise.reject(new DOMException('none', 'NotFoundError'));
+    return capture.call(this, wanted);
+  };
+  globalThis.plug = () => missing.clear();
+  globalThis.unplug = (kind, hasAnother) => {
+    if (!hasAnother) missing.add(kind);
+    for (const track of globalThis.captured) {
+      if (track.kind !== kind || track.readyState !== 'live') continue;
+      track.stop();
+      track.dispatchEvent(new Event('ended')); // What the browser does when a device goes, and not for `stop`.
+    }
+  };
 }
 
 /** For looking: while the page says that it is lossy, its connection counts a lost packet for each that comes. */

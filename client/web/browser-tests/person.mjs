@@ -282,6 +282,11 @@ export class Person {
     return this.page.evaluate(() => globalThis.playing.reduce((sum, video) => sum + video.getVideoPlaybackQuality().totalVideoFrames, 0));
   }
 
+  /** The kinds of own tracks that are on. */
+  captures() {
+    return this.page.evaluate(() => globalThis.captured.filter(({ readyState }) => readyState === 'live').map(({ kind }) => kind).sort());
+  }
+
   // What must not happen.
 
   /** During `act`, and only then, console errors like these are expected. */

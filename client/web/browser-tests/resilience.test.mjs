@@ -28,6 +28,48 @@ test('a tab that is loaded anew in mid-call is back in the call by itself', asyn
   }
 });
 
+test('who turned off what a host or they themselves had on comes back with it off, and can turn it on', async () => {
+  const muted = alice.page.locator('figure[data-own=false] [aria-label=Muted]');
+  await alice.open('People');
+  await alice.page.click('[aria-label="Mute: bob"]');
+  await bob.page.waitForSelector('[data-control=microphone][aria-label=Unmute]');
+  await bob.page.click('[data-control=more]');
+  await bob.page.getByRole('menuitem', { name: 'Sound only' }).click();
+  await bob.page.waitForSelector('[data-control=camera][aria-label="Turn camera on"]');
+  await bob.page.reload();
+  await bob.inRoom();
+  await bob.sees([alice.address, bob.address]);
+  await muted.waitFor();
+  assert.deepEqual(await bob.page.evaluate(() => globalThis.captured.length), 0, 'nothing was captured');
+  for (const control of ['microphone', 'camera']) assert.match(await bob.page.locator(`[data-control=${control}]`).getAttribute('class'), /off/u);
+  await bob.listens();
+  assert.equal(await bob.framesOf(alice), 0, 'sound alone, as before');
+  await bob.page.click('[data-control=more]');
+  await bob.page.getByRole('menuitem', { name: 'With pictures again' }).click();
+  await bob.press('Unmute', true);
+  await bob.press('Turn camera on');
+  await muted.waitFor({ state: 'detached' });
+  await bothWays();
+});
+
+test('a duplicate of a tab in a call shows the door, and who has left stays out over a reload', async () => {
+  carol = await stage.signedIn(stage.south, 'carol');
+  await carol.enter(link);
+  await carol.inRoom();
+  const first = carol.page;
+  [carol.page] = await Promise.all([carol.context.waitForEvent('page'), first.evaluate(() => void open(location.href))]);
+  await carol.reads('This device is in use in another tab');
+  await first.close();
+  await carol.page.getByRole('button', { name: 'Join now' }).waitFor();
+  await carol.join();
+  await carol.inRoom();
+  await carol.leave();
+  await carol.page.reload();
+  await carol.page.getByRole('button', { name: 'Join now' }).waitFor();
+  await alice.sees([alice.address, bob.address]);
+  await stage.dismiss(carol);
+});
+
 for (const which of ['south', 'north']) {
   test(`the server of the ${which} is killed and starts again: the call goes on for both, and nobody joins anew`, async () => {
     const restarted = stage[which];

@@ -10,6 +10,9 @@ import { ring } from '../media/ring';
 import { Call } from './call.svelte';
 import { meetingOf } from './links';
 import { name } from './names';
+import { open } from './source.svelte';
+import type { Sources } from './source.svelte';
+import * as tab from './tab';
 
 export type Place =
   | { at: 'starting' }
@@ -30,9 +33,6 @@ export interface Plan {
   guests: boolean;
   people: string[];
 }
-
-/** Remembers over a reload of this tab that a call was on. */
-const IN_CALL = 'conclave.in-call';
 
 /** An invitation to something that begins within this time rings. */
 const RING_AHEAD_MS = 10 * 60_000;
@@ -174,16 +174,18 @@ export class App {
     this.show();
   }
 
-  join(choices: capture.Choices, opening: capture.Opening): void {
+  join(choices: capture.Choices, sources: Sources, soundOnly = false): void {
     if (this.place.at !== 'before') return;
     const { link, address } = this.place;
-    keepInCall(true);
-    this.place = { at: 'call', link, call: new Call(this.driver, link, address, choices, opening) };
+    tab.enter(location.pathname, { microphoneOn: choices.microphoneOn, cameraOn: choices.cameraOn, soundOnly });
+    const call = new Call(this.driver, link, address, choices, sources);
+    call.stage.soundOnly = soundOnly;
+    this.place = { at: 'call', link, call };
   }
 
   /** Back to the door of the meeting that was left. */
   rejoin(): void {
-    keepInCall(false);
+    tab.forget();
     this.show();
   }
 
@@ -200,7 +202,7 @@ export class App {
     }
     const link = meetingOf(location, this.domain);
     if (link === undefined) {
-      keepInCall(false);
+      tab.forget();
       this.place = { at: 'start' };
       return;
     }
@@ -210,16 +212,14 @@ export class App {
       this.place = { at: 'bad-link', problem: problemIn(error) };
       return;
     }
-    if (fresh && wasInCall()) this.joinAgain();
+    const on = fresh ? tab.cutOff(location.pathname) : undefined;
+    if (on !== undefined) this.joinAgain(on);
   }
 
-  /** The tab was loaded anew in mid-call: back in with the choices of before. */
-  private joinAgain(): void {
-    const choices = capture.remembered();
-    const nothing = Promise.resolve(undefined);
-    const camera = choices.cameraOn ? capture.camera(choices).catch(() => undefined) : nothing;
-    const microphone = choices.microphoneOn ? capture.microphone(choices).catch(() => undefined) : nothing;
-    this.join(choices, { camera, microphone });
+  /** The tab was loaded anew in mid-call: back in, with no more on than was on then. */
+  private joinAgain({ microphoneOn, cameraOn, soundOnly }: tab.On): void {
+    const choices = { ...capture.remembered(), microphoneOn, cameraOn };
+    this.join(choices, open(choices), soundOnly);
   }
 
   private invited(invitation: Invitation): void {
@@ -233,7 +233,7 @@ export class App {
       this.invitations = [...this.invitations.filter((one) => one.meeting !== event.meeting), event];
       this.invited(event);
     } else if (event.type === 'call' && event.event.type === 'over') {
-      keepInCall(false);
+      tab.forget();
     }
   }
 }
@@ -246,23 +246,6 @@ function failure(error: unknown): { text: string; variables: Record<string, stri
   }
   if (error instanceof StoreError) return { text: 'cannot-store', variables: {} };
   return { text: 'loading-failed', variables: { reason: error instanceof Error ? error.message : String(error) } };
-}
-
-function keepInCall(is: boolean): void {
-  try {
-    if (is) sessionStorage.setItem(IN_CALL, location.pathname);
-    else sessionStorage.removeItem(IN_CALL);
-  } catch {
-    // Without it, a reload shows the door.
-  }
-}
-
-function wasInCall(): boolean {
-  try {
-    return sessionStorage.getItem(IN_CALL) === location.pathname;
-  } catch {
-    return false;
-  }
 }
 
 /** What the person will find this device as in the list. */

@@ -5,7 +5,7 @@ import type { CallEvent, CoreEvent, DeviceUri, Member, OverReason, Problem, Reac
 import { CommandError } from '../core/command_error';
 import type { Driver } from '../core/driver';
 import { firstTrackNumber } from '../core/wasm';
-import type { Choices, Opening } from '../media/capture';
+import type { Choices } from '../media/capture';
 import { layersOf } from '../media/layers';
 import { CallMedia } from './call_media.svelte';
 import { Conversation } from './conversation.svelte';
@@ -16,6 +16,7 @@ import { Notices } from './notices.svelte';
 import { OwnMedia } from './own_media.svelte';
 import { sentenceOf } from './problem';
 import { Signals } from './signals.svelte';
+import type { Sources } from './source.svelte';
 import { Stage } from './stage.svelte';
 
 /** How it ended; who was in and must go because something is wrong was not refused at the door. */
@@ -56,7 +57,7 @@ export class Call {
     link: string,
     address: string,
     choices: Choices,
-    opening: Opening,
+    sources: Sources,
   ) {
     this.address = address;
     const first = firstTrackNumber();
@@ -68,7 +69,7 @@ export class Call {
       void this.media.send(kind);
       this.publish();
     };
-    this.own = new OwnMedia(choices, opening, changed, (problem) => this.notices.add(problem));
+    this.own = new OwnMedia(choices, sources, changed, (problem) => this.notices.alarm(problem, {}));
     this.stage = new Stage(this);
     this.hosting = new Hosting(driver, address);
     this.unlisten = driver.listen((event, sealed) => this.take(event, sealed));

@@ -5,6 +5,7 @@ import type { Wish } from '../core/media_service';
 import type { Call } from './call.svelte';
 import { grid, speaker } from './layout';
 import type { Arrangement, Size } from './layout';
+import { keep } from './tab';
 
 export interface Tile {
   key: string;
@@ -83,6 +84,7 @@ export class Stage {
 
   async toggleSoundOnly(): Promise<void> {
     this.soundOnly = !this.soundOnly;
+    keep({ soundOnly: this.soundOnly });
     if (this.soundOnly && this.call.own.cameraOn) await this.call.own.toggleCamera();
   }
 

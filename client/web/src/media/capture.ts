@@ -21,12 +21,6 @@ export interface Devices {
   speakers: MediaDeviceInfo[];
 }
 
-/** What is being opened; undefined: it is not there, not allowed or not wanted. */
-export interface Opening {
-  camera: Promise<MediaStreamTrack | undefined>;
-  microphone: Promise<MediaStreamTrack | undefined>;
-}
-
 /** Why nothing is captured. */
 export type Denied = 'denied' | 'missing' | 'busy';
 
@@ -64,12 +58,12 @@ export function remember(choices: Choices): void {
 export function camera(choices: Choices): Promise<MediaStreamTrack> {
   const { width, height, frameRate } = choices;
   const size = { width: { ideal: width }, height: { ideal: height }, frameRate: { ideal: frameRate, max: 30 } };
-  return first({ video: { ...size, ...chosen(choices.camera) } });
+  return chosen(choices.camera, (device) => ({ video: { ...size, ...device } }));
 }
 
 export function microphone(choices: Choices): Promise<MediaStreamTrack> {
   const cleaned = { echoCancellation: true, noiseSuppression: true, autoGainControl: true };
-  return first({ audio: { ...cleaned, ...chosen(choices.microphone) } });
+  return chosen(choices.microphone, (device) => ({ audio: { ...cleaned, ...device } }));
 }
 
 /** A screen, with its sound if the browser and the person give it. */
@@ -114,6 +108,13 @@ async function first(constraints: MediaStreamConstraints): Promise<MediaStreamTr
   return track;
 }
 
-function chosen(id: string | undefined): MediaTrackConstraints {
-  return id === undefined ? {} : { deviceId: { ideal: id } };
+/** This device if it is there, or else whichever is: browsers do not take one that is only called ideal. */
+async function chosen(id: string | undefined, wanted: (device: MediaTrackConstraints) => MediaStreamConstraints): Promise<MediaStreamTrack> {
+  if (id === undefined) return first(wanted({}));
+  try {
+    return await first(wanted({ deviceId: { exact: id } }));
+  } catch (error) {
+    if (deniedBy(error) !== 'missing') throw error;
+    return first(wanted({}));
+  }
 }
