@@ -15,11 +15,11 @@ export const PASSWORD = 'correct horse battery';
 export class Stage {
   /**
    * Set up before the file's tests and taken down after them. `users`: names by organisation; `flags`: further ones for the
-   * browser, or what makes them of the stage; `secure`: pages come over HTTPS.
+   * browser, or what makes them of the stage; `without`: usual ones that it does not get; `secure`: pages come over HTTPS.
    */
-  static for(users, { flags = [], secure = false } = {}) {
+  static for(users, { flags = [], without = [], secure = false } = {}) {
     const stage = new Stage();
-    before(async () => stage.#begin(users, flags, secure), { timeout: 120_000 });
+    before(async () => stage.#begin(users, { flags, without, secure }), { timeout: 120_000 });
     afterEach(async (context) => stage.#look(context));
     after(async () => stage.end(), { timeout: 60_000 });
     return stage;
@@ -28,7 +28,7 @@ export class Stage {
   /** The same without tests around it; who begins it ends it. */
   static async begun(users) {
     const stage = new Stage();
-    await stage.#begin(users, [], false);
+    await stage.#begin(users, {});
     return stage;
   }
 
@@ -37,7 +37,7 @@ export class Stage {
     this.people = [];
   }
 
-  async #begin(users, flags, secure) {
+  async #begin(users, { flags = [], without = [], secure = false }) {
     const above = process.env.CONCLAVE_STATE ?? tmpdir();
     mkdirSync(above, { recursive: true });
     this.folder = mkdtempSync(join(above, 'browser-'));
@@ -51,7 +51,7 @@ export class Stage {
     this.organisations = names.map((name) => this[name]);
     if (secure) for (const one of this.organisations) one.origin = `https://${one.domain}`;
     await Promise.all(this.organisations.map((one) => one.start()));
-    this.browser = await launch(typeof flags === 'function' ? flags(this) : flags);
+    this.browser = await launch(typeof flags === 'function' ? flags(this) : flags, without);
   }
 
   /** Somebody with a browser profile of their own. */

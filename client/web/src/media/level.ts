@@ -1,9 +1,14 @@
 // How loud a microphone is, and a tone to try the speaker.
 
+const GESTURES = ['click', 'keydown'];
+
 export class Level {
   private context: AudioContext | undefined;
   private source: MediaStreamAudioSourceNode | undefined;
   private timer: ReturnType<typeof setInterval> | undefined;
+
+  /** Browsers may listen to nothing before the person has touched the page. */
+  private readonly wake = () => void this.context?.resume().catch(() => undefined);
 
   /** `report` gets 0 to 1, ten times a second. */
   constructor(private readonly report: (level: number) => void) {}
@@ -16,6 +21,7 @@ export class Level {
     this.context = context;
     this.source = context.createMediaStreamSource(new MediaStream([track]));
     this.source.connect(analyser);
+    for (const gesture of GESTURES) addEventListener(gesture, this.wake);
     const samples = new Float32Array(analyser.fftSize);
     this.timer = setInterval(() => {
       analyser.getFloatTimeDomainData(samples);
@@ -41,6 +47,7 @@ export class Level {
 
   stop(): void {
     clearInterval(this.timer);
+    for (const gesture of GESTURES) removeEventListener(gesture, this.wake);
     this.source?.disconnect();
     void this.context?.close();
     this.context = undefined;

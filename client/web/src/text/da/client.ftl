@@ -197,6 +197,7 @@ guest-wants-in = En gæst hos { $organisation } vil gerne ind
 a-guest-of = En gæst hos { $organisation }
 server-lost = Din server kan ikke nås. Prøver igen …
 media-lost = Ingen lyd og billede lige nu. Prøver igen …
+turn-sound-on = Slå de andres lyd til
 media-failed = Lyd og billede kunne ikke startes her. Indlæs siden igen.
 out-of-step = Du og { $name } er ikke i takt: måske holder en server noget tilbage for en af jer.
 step-lost = Ikke i takt

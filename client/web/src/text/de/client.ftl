@@ -197,6 +197,7 @@ guest-wants-in = Ein Gast von { $organisation } möchte herein
 a-guest-of = Ein Gast von { $organisation }
 server-lost = Ihr Server ist nicht erreichbar. Neuer Versuch …
 media-lost = Gerade ohne Ton und Bild. Neuer Versuch …
+turn-sound-on = Ton der anderen einschalten
 media-failed = Ton und Bild konnten hier nicht gestartet werden. Laden Sie die Seite neu.
 out-of-step = Sie und { $name } sind nicht auf demselben Stand: Vielleicht enthält ein Server einem von Ihnen etwas vor.
 step-lost = Anderer Stand

@@ -199,6 +199,7 @@ guest-wants-in = A guest of { $organisation } wants to come in
 a-guest-of = A guest of { $organisation }
 server-lost = Your server is out of reach. Trying again …
 media-lost = No sound and pictures for now. Trying again …
+turn-sound-on = Turn sound on
 media-failed = Sound and pictures could not be started here. Load the page again.
 out-of-step = You are out of step with { $name }: a server may be keeping something back from one of you.
 step-lost = Out of step

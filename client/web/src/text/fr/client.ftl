@@ -197,6 +197,7 @@ guest-wants-in = Un invité de { $organisation } voudrait entrer
 a-guest-of = Un invité de { $organisation }
 server-lost = Votre serveur est injoignable. Nouvelle tentative …
 media-lost = Ni son ni image pour l’instant. Nouvelle tentative …
+turn-sound-on = Activer le son
 media-failed = Le son et l’image n’ont pas pu démarrer ici. Rechargez la page.
 out-of-step = Vous et { $name } n’êtes pas au même point : un serveur cache peut-être quelque chose à l’un de vous.
 step-lost = Pas au même point

@@ -188,6 +188,7 @@ guest-wants-in = { $organisation } のゲストが入室を求めています
 a-guest-of = { $organisation } のゲスト
 server-lost = サーバーに接続できません。再接続しています…
 media-lost = 音声と映像が途切れています。再接続しています…
+turn-sound-on = 音声を再生する
 media-failed = 音声と映像を開始できませんでした。ページを再読み込みしてください。
 out-of-step = { $name }さんと状態が一致していません。サーバーがどちらかに情報を渡していない可能性があります。
 step-lost = 状態が不一致

@@ -197,6 +197,7 @@ guest-wants-in = Een gast van { $organisation } wil binnenkomen
 a-guest-of = Een gast van { $organisation }
 server-lost = Uw server is niet bereikbaar. Nieuwe poging …
 media-lost = Nu even geen beeld en geluid. Nieuwe poging …
+turn-sound-on = Geluid aanzetten
 media-failed = Geluid en beeld konden hier niet worden gestart. Laad de pagina opnieuw.
 out-of-step = U en { $name } lopen niet gelijk: misschien houdt een server iets achter voor een van u.
 step-lost = Loopt niet gelijk
