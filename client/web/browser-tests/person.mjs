@@ -190,14 +190,17 @@ export class Person {
     return listed && (await tile.isVisible());
   }
 
-  /** Says yes where the page asks whether one is sure. */
+  /** Says yes where the page asks whether one is sure, and gives when. */
   async sure() {
-    await this.page.locator('dialog[open] button.danger').click();
+    const button = this.page.locator('dialog[open] button.danger');
+    await button.evaluate((one) => one.addEventListener('click', () => (globalThis.sureAt = Date.now()), { capture: true }));
+    await button.click();
+    return this.page.evaluate(() => globalThis.sureAt);
   }
 
   async remove(address) {
     await (await this.line(address)).getByRole('button', { name: 'Remove' }).click();
-    await this.sure();
+    return this.sure();
   }
 
   // What comes.
@@ -285,6 +288,26 @@ export class Person {
   /** The kinds of own tracks that are on. */
   captures() {
     return this.page.evaluate(() => globalThis.captured.filter(({ readyState }) => readyState === 'live').map(({ kind }) => kind).sort());
+  }
+
+  /** A stubborn page notes from now on when it last played a frame more, and when a worker last told that it opened more. */
+  notesGrowth() {
+    return this.page.evaluate(() => {
+      const sums = { played: () => globalThis.playing.reduce((sum, video) => sum + video.getVideoPlaybackQuality().totalVideoFrames, 0), opened: () => globalThis.counts.reduce((sum, one) => sum + (one?.opened ?? 0), 0) };
+      globalThis.grown = {};
+      for (const [what, sum] of Object.entries(sums)) {
+        let before = sum();
+        setInterval(() => {
+          const now = sum();
+          if (now > before) globalThis.grown[what] = Date.now();
+          before = now;
+        }, 25);
+      }
+    });
+  }
+
+  lastGrowth() {
+    return this.page.evaluate(() => globalThis.grown);
   }
 
   // What must not happen.
