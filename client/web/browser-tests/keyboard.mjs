@@ -57,6 +57,19 @@ export class Keyboard {
     return until(`the focus is on «${name}»`, async () => (await this.focus()).name === name);
   }
 
+  /** The focus comes to this kind of element, which holds this text, without a key. */
+  async isAt(kind, text) {
+    const has = ([kind, text]) => document.activeElement.matches(kind) && document.activeElement.textContent.includes(text);
+    await until(`the focus is on a ${kind} with «${text}»`, () => this.page.evaluate(has, [kind, text])).catch(async (error) => {
+      throw new Error(`${error.message}; it is on ${await this.page.evaluate(() => document.activeElement.outerHTML.slice(0, 200))}`);
+    });
+  }
+
+  /** What the page shows now is read from its heading on. */
+  reads(heading) {
+    return this.isAt('h1', heading);
+  }
+
   /** A live region says this. */
   hears(text) {
     return until(`a live region says «${text}»`, () => this.page.evaluate((text) => globalThis.spoken.some((one) => one.includes(text)), text)).catch(async (error) => {
@@ -77,7 +90,11 @@ export function listen() {
       if (element?.closest(LIVE) !== null && element !== null) {
         for (const node of type === 'characterData' ? [target] : addedNodes) say(node);
       } else {
-        for (const node of addedNodes) if (node instanceof Element && node.matches('[role=alert]')) say(node);
+        for (const node of addedNodes) {
+          if (!(node instanceof Element)) continue;
+          if (node.matches('[role=alert]')) say(node);
+          else node.querySelectorAll('[role=alert]').forEach(say);
+        }
       }
     }
   }).observe(document, { childList: true, characterData: true, subtree: true });

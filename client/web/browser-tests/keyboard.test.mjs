@@ -6,8 +6,8 @@ import { test } from 'node:test';
 import { Keyboard, listen } from './keyboard.mjs';
 import { PASSWORD, Stage } from './stage.mjs';
 
-const stage = Stage.for({ north: ['alice'], south: ['bob'] });
-let alice, bob, keys, others;
+const stage = Stage.for({ north: ['alice'], south: ['bob', 'carol', 'dave'] });
+let alice, bob, keys, others, link;
 
 async function signsIn(person, keyboard) {
   await person.page.goto(person.organisation.origin);
@@ -34,7 +34,7 @@ test('signs in; a wrong password is said aloud', async () => {
   await keys.hears('not right');
   await keys.write('Password', PASSWORD);
   await keys.act('Sign in');
-  await alice.atStart();
+  await keys.reads('Good to see you');
   [bob, others] = await comes(stage.south, 'bob');
   await signsIn(bob, others);
 });
@@ -46,12 +46,14 @@ test('creates a meeting and joins it', async () => {
   assert.equal((await keys.focus()).checked, true);
   await keys.press('Space');
   await keys.act('Meet now');
-  await alice.page.waitForSelector('.join');
+  await keys.reads('By keys alone');
   await keys.act('Turn camera off', 'Space');
   await keys.finds('Turn camera on');
   await keys.press('Space');
   await keys.act('Join now');
   await alice.inRoom();
+  await keys.reads('In the room');
+  link = await alice.path();
 });
 
 test('invites somebody by address, who hears of it and comes', async () => {
@@ -135,12 +137,39 @@ test('keeps somebody large, and no longer', async () => {
   await alice.page.locator('.large').waitFor({ state: 'detached' });
 });
 
-test('leaves, which is said aloud to who stays', async () => {
-  await others.act('Leave');
-  await bob.reads('You left the meeting');
+test('lets people in and turns them away one after another, without losing the place', async () => {
+  await keys.act('People');
+  await keys.act('Turn the lobby on');
+  await keys.finds('Turn the lobby off');
+  for (const user of ['carol', 'dave']) {
+    const person = await stage.signedIn(stage.south, user);
+    await person.enter(link);
+    await person.reads('A host will let you in');
+    await alice.page.locator('li', { hasText: person.address }).waitFor();
+  }
+  await keys.act('Deny');
+  await keys.isAt('li', 'dave@');
+  await keys.act('Admit');
+  await keys.isAt('h3', 'In the room');
+  await alice.page.locator('[data-member]', { hasText: 'dave@' }).waitFor();
+});
+
+test('removes somebody, to whom it is said aloud', async () => {
+  await others.to('Chat');
+  await keys.act('Remove: bob');
+  await keys.isAt('h2', 'Remove');
+  await keys.press('Tab');
+  await keys.act('Remove');
+  await others.hears('A host removed you from the meeting');
+  await others.reads('A host removed you from the meeting');
+  await keys.isAt('li', '');
   await keys.hears('bob has left');
+});
+
+test('leaves', async () => {
+  await keys.press('Escape');
   await keys.act('Leave');
-  await alice.reads('You left the meeting');
+  await keys.reads('You left the meeting');
   await keys.act('To the start page');
-  await alice.atStart();
+  await keys.reads('Good to see you');
 });
