@@ -87,7 +87,7 @@ async function journey({ browser, options, look, north, south }) {
   await carol.page.fill('input[name=user]', 'carol');
   await carol.page.fill('input[name=password]', PASSWORD);
   await submit(carol.page);
-  await carol.page.waitForFunction(() => document.querySelectorAll('.side > [role=alert]').length === 2);
+  await carol.page.waitForFunction(() => document.querySelectorAll('.side .problem [role=alert]').length === 2);
   await look('before-denied', carol.page);
   await carol.close();
 
