@@ -7,7 +7,7 @@ import './ui/style.css';
 const app = new App();
 const target = document.getElementById('app');
 if (target !== null) {
-  void choose(navigator.languages).finally(() => {
+  void choose(navigator.languages).then((language) => (document.documentElement.lang = language)).finally(() => {
     mount(Page, { target, props: { app } });
     // One tab for each device: two would both be this device, and undo each other.
     void navigator.locks.request('conclave device', { ifAvailable: true }, async (lock) => {

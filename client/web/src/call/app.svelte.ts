@@ -7,6 +7,7 @@ import { StoreError } from '../core/store';
 import { meetingAddress, problemIn } from '../core/wasm';
 import * as capture from '../media/capture';
 import { ring } from '../media/ring';
+import { dateAndTimeOf } from '../text';
 import { Call } from './call.svelte';
 import { meetingOf } from './links';
 import { name } from './names';
@@ -241,8 +242,7 @@ export class App {
 /** The sentence for what keeps the page from working. */
 function failure(error: unknown): { text: string; variables: Record<string, string> } {
   if (error instanceof ClockError) {
-    const time = (when: Date) => when.toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'short' });
-    return { text: 'wrong-clock', variables: { here: time(error.here), there: time(error.there) } };
+    return { text: 'wrong-clock', variables: { here: dateAndTimeOf(error.here.getTime()), there: dateAndTimeOf(error.there.getTime()) } };
   }
   if (error instanceof StoreError) return { text: 'cannot-store', variables: {} };
   return { text: 'loading-failed', variables: { reason: error instanceof Error ? error.message : String(error) } };

@@ -7,18 +7,20 @@ import english from './en/client.ftl?raw';
 const OTHERS = import.meta.glob<string>(['./*/client.ftl', '!./en/client.ftl'], { query: '?raw', import: 'default' });
 
 let bundles: FluentBundle[] = [bundle('en', english)];
+/** The language with its country, which writes days and numbers its own way. */
+let tag = 'en';
 
-/** Takes the person's language, if it is one of ours. */
-export async function choose(languages: readonly string[]): Promise<void> {
-  for (const language of languages) {
-    const [tag] = language.toLowerCase().split('-');
-    if (tag === undefined || tag === 'en') break;
-    const loads = OTHERS[`./${tag}/client.ftl`];
-    if (loads === undefined) continue;
-    bundles = [bundle(language, await loads()), ...bundles];
-    document.documentElement.lang = tag;
-    return;
+/** Takes the first of the person's languages that is one of ours; gives which it is. */
+export async function choose(languages: readonly string[]): Promise<string> {
+  for (const one of languages) {
+    const [language] = one.toLowerCase().split('-');
+    const loads = OTHERS[`./${language}/client.ftl`];
+    if (language === undefined || (language !== 'en' && loads === undefined)) continue;
+    tag = one;
+    bundles = [...(loads === undefined ? [] : [bundle(one, await loads())]), bundle(language === 'en' ? one : 'en', english)];
+    return language;
   }
+  return 'en';
 }
 
 /** The text with this id. */
@@ -32,22 +34,22 @@ export function t(id: string, variables?: Record<string, FluentVariable>): strin
 
 /** A time of day as the person writes it. */
 export function timeOf(ms: number): string {
-  return new Intl.DateTimeFormat(bundles[0]?.locales[0], { hour: '2-digit', minute: '2-digit' }).format(ms);
+  return new Intl.DateTimeFormat(tag, { hour: '2-digit', minute: '2-digit' }).format(ms);
 }
 
 /** A day as the person writes it. */
 export function dateOf(ms: number): string {
-  return new Intl.DateTimeFormat(bundles[0]?.locales[0], { dateStyle: 'medium' }).format(ms);
+  return new Intl.DateTimeFormat(tag, { dateStyle: 'medium' }).format(ms);
 }
 
 /** A day and a time of day as the person writes them. */
 export function dateAndTimeOf(ms: number): string {
-  return new Intl.DateTimeFormat(bundles[0]?.locales[0], { dateStyle: 'medium', timeStyle: 'short' }).format(ms);
+  return new Intl.DateTimeFormat(tag, { dateStyle: 'medium', timeStyle: 'short' }).format(ms);
 }
 
 /** Several things, as in "a, b and c". */
 export function list(all: string[]): string {
-  return new Intl.ListFormat(bundles[0]?.locales[0], { type: 'conjunction' }).format(all);
+  return new Intl.ListFormat(tag, { type: 'conjunction' }).format(all);
 }
 
 /** No country: what ISO 3166 leaves to users, and servers say that were not told theirs. */
@@ -57,7 +59,7 @@ const NOWHERE = 'ZZ';
 export function region(code: string): string {
   if (code === NOWHERE) return '';
   try {
-    return new Intl.DisplayNames(bundles[0]?.locales[0], { type: 'region' }).of(code) ?? '';
+    return new Intl.DisplayNames(tag, { type: 'region' }).of(code) ?? '';
   } catch {
     return '';
   }
@@ -65,7 +67,7 @@ export function region(code: string): string {
 
 /** A number as the person writes it. */
 export function number(value: number, digits = 0): string {
-  return new Intl.NumberFormat(bundles[0]?.locales[0], { maximumFractionDigits: digits }).format(value);
+  return new Intl.NumberFormat(tag, { maximumFractionDigits: digits }).format(value);
 }
 
 function bundle(language: string, source: string): FluentBundle {
