@@ -77,6 +77,28 @@ async fn log_19_dev_17_text_is_there_as_it_is_typed_and_only_finished_lines_are_
     world.stop().await;
 }
 
+/// However much is said meanwhile: her typing keeps his server busy more often than it looks after those who are gone.
+#[tokio::test]
+async fn fed_15_who_vanishes_is_told_away_while_others_type() {
+    let mut world = World::new().await;
+    let meeting = world.met().await;
+    world.bob.crash();
+    let mut pace = tokio::time::interval(conclave_core::limits::TYPING_INTERVAL);
+    let is_away = |event: &Event| matches!(event, Event::Call { event: CallEvent::Away { away: true, .. }, .. });
+    let told = async {
+        for typed in 1_u64.. {
+            pace.tick().await;
+            let text = format!("so {typed}");
+            world.alice.ask(Command::Type { meeting: meeting.clone(), line: 1, text, done: false });
+            if world.alice.told().iter().any(is_away) {
+                return;
+            }
+        }
+    };
+    tokio::time::timeout(person::SOON, told).await.expect("nobody says that he is away");
+    world.stop().await;
+}
+
 fn is_of_the_group(kind: Kind) -> bool {
     matches!(kind, Kind::Join | Kind::Commit | Kind::Confirm)
 }

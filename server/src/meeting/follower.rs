@@ -29,7 +29,7 @@ use conclave_proto::{
 use prost::Message;
 use tokio::{
     sync::mpsc,
-    time::{sleep, timeout},
+    time::{Instant, MissedTickBehavior, interval_at, sleep, timeout},
 };
 use tracing::{debug, error, info, warn};
 
@@ -165,6 +165,9 @@ impl Task {
 
     async fn run(mut self) {
         let shutdown = self.context.shutdown.clone();
+        // It ticks whatever else there is to do.
+        let mut looks = interval_at(Instant::now() + LOOK, LOOK);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let worked = tokio::select! {
                 () = shutdown.cancelled() => return,
@@ -176,7 +179,7 @@ impl Task {
                     Some(order) => self.take(order).await,
                     None => Ok(Go::Over),
                 },
-                () = sleep(LOOK) => self.look().await,
+                _ = looks.tick() => self.look().await,
             };
             match worked {
                 Ok(Go::On) => {}
