@@ -11,7 +11,6 @@ use conclave_core::{
     ids::{LeafIndex, TrackNumber},
     media::{
         Codec, Layer, Medium, Track,
-        descriptor::{self as descriptors, Structure},
         router::{ClientId, PathReport, TrackId},
     },
 };
@@ -27,7 +26,7 @@ use tokio::sync::watch;
 
 use super::{
     demux::Path,
-    descriptor,
+    descriptor::{self, Meaning},
     error::Error,
     offer::Answered,
     packet::Packet,
@@ -46,10 +45,12 @@ pub(super) struct Published {
 #[derive(Debug)]
 pub(super) struct Source {
     ssrc: Ssrc,
+    published: Published,
     pub(super) place: Place,
     pub(super) seen: Instant,
-    /// What its descriptors mean.
-    structure: Option<Structure>,
+    /// Packets came lately.
+    pub(super) is_alive: bool,
+    meaning: Meaning,
     /// Since the rates were last looked at.
     pub(super) tally: Tally,
 }
@@ -61,6 +62,16 @@ pub(super) struct Place {
     pub(super) layer: Layer,
     pub(super) codec: Codec,
     pub(super) number: TrackNumber,
+}
+
+/// What is known of a packet's stream.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Found {
+    pub(super) place: Place,
+    /// Nothing of it came lately.
+    pub(super) is_new: bool,
+    /// Its descriptors cannot be read before its next key frame.
+    pub(super) lacks_key_frame: bool,
 }
 
 /// What became of a packet for a slot.
@@ -148,8 +159,9 @@ impl Client {
                 return Err(Error::Track);
             }
         }
+        // What goes on keeps what is known of it: its next key frame may be far.
+        self.sources.retain(|source| published.contains(&source.published));
         self.published = published;
-        self.sources.clear();
         Ok(())
     }
 
@@ -194,18 +206,34 @@ impl Client {
         now: Instant,
         packet: &mut Packet,
         find: impl FnOnce(&DeviceUri, &Track) -> Option<TrackId>,
-    ) -> Option<(Place, bool)> {
-        let known = self.sources.iter().position(|source| source.ssrc == ssrc);
-        let at = match known {
+    ) -> Option<Found> {
+        let at = match self.sources.iter().position(|source| source.ssrc == ssrc) {
             Some(at) => at,
             None => self.add_source(ssrc, now, find)?,
         };
         let source = self.sources.get_mut(at)?;
         source.seen = now;
-        packet.described =
-            packet.descriptor.as_ref().and_then(|own| descriptors::read(own.bytes(), &mut source.structure));
+        let lacks_key_frame = source.meaning.read(now, packet);
         source.tally.add(packet.described, packet.payload.len());
-        Some((source.place, known.is_none()))
+        Some(Found { place: source.place, is_new: !source.is_alive, lacks_key_frame })
+    }
+
+    /// What came of a stream is its own.
+    pub(super) fn came(&mut self, ssrc: Ssrc) {
+        if let Some(source) = self.sources.iter_mut().find(|source| source.ssrc == ssrc) {
+            source.is_alive = true;
+        }
+    }
+
+    /// Says of which streams nothing came since then. What their descriptors mean stays known, unless another stream took their
+    /// place.
+    pub(super) fn fall_silent(&mut self, since: Instant) -> Vec<(TrackId, Layer)> {
+        let mut silent = Vec::new();
+        for source in self.sources.iter_mut().filter(|source| source.is_alive && source.seen < since) {
+            source.is_alive = false;
+            silent.push((source.place.track, source.place.layer));
+        }
+        silent
     }
 
     fn add_source(
@@ -220,13 +248,16 @@ impl Client {
         })??;
         let published = self.published.iter().find(|published| published.mid == mid)?;
         let layer = layer_of(rid)?;
+        let published = *published;
         let place = Place {
             track: find(&self.device, &published.track)?,
             layer: published.track.layer(layer)?.layer,
             codec: published.track.codec,
             number: published.track.number,
         };
-        self.sources.push(Source { ssrc, place, seen: now, structure: None, tally: Tally::default() });
+        self.sources.retain(|old| old.is_alive || (old.place.track, old.place.layer) != (place.track, layer));
+        let (meaning, tally) = (Meaning::default(), Tally::default());
+        self.sources.push(Source { ssrc, published, place, seen: now, is_alive: false, meaning, tally });
         Some(self.sources.len() - 1)
     }
 

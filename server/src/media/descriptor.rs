@@ -1,10 +1,13 @@
 //! The dependency descriptor in RTP packets: str0m is told how to read and write it.
 
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use conclave_core::{
     limits::DEPENDENCIES_BYTES,
-    media::descriptor::{LEAST_BYTES, URI},
+    media::descriptor::{LEAST_BYTES, Structure, URI, read},
 };
 use str0m::{
     Rtc,
@@ -12,12 +15,48 @@ use str0m::{
     rtp::{Extension, ExtensionSerializer, ExtensionValues},
 };
 
+use super::packet::Packet;
+
 /// The number under which it is known until an offer gives another.
 pub(super) const ID: u8 = 12;
 /// Bytes that are carried without an allocation; all but a few packets have fewer.
 const SHORT: usize = 7;
 /// Most bytes of an extension in the short form (RFC 8285).
 const ONE_BYTE_FORM: usize = 16;
+
+/// Least time between two requests for a structure.
+const ASK_AGAIN: Duration = Duration::from_secs(1);
+/// How often a structure is asked for: one that cannot be read does not become readable.
+const ASKS: u8 = 3;
+
+/// What the descriptors of one stream mean.
+#[derive(Debug, Default)]
+pub(super) struct Meaning {
+    structure: Option<Structure>,
+    /// When the structure was asked for last, and how often it may be asked for again.
+    asked: Option<(Instant, u8)>,
+}
+
+impl Meaning {
+    /// Reads what a packet's descriptor says; whether a key frame must be asked for, so that it can be read.
+    pub(super) fn read(&mut self, now: Instant, packet: &mut Packet) -> bool {
+        let Some(own) = &packet.descriptor else { return false };
+        packet.described = read(own.bytes(), &mut self.structure);
+        if self.structure.is_some() {
+            self.asked = None;
+            return false;
+        }
+        let left = match self.asked {
+            None => ASKS,
+            Some((at, _)) if now.saturating_duration_since(at) < ASK_AGAIN => 0,
+            Some((_, left)) => left,
+        };
+        if left > 0 {
+            self.asked = Some((now, left - 1));
+        }
+        left > 0
+    }
+}
 
 /// A descriptor as it came; cheap to clone.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -141,6 +180,28 @@ impl ExtensionSerializer for Serializer {
 mod tests {
     #![allow(clippy::unwrap_used)] // Tests may panic.
     use super::*;
+
+    fn packet(hex: &str) -> Packet {
+        let descriptor = Descriptor::new(&data_encoding::HEXLOWER.decode(hex.as_bytes()).unwrap());
+        let (level, described, payload) = (None, None, [1].as_slice().into());
+        Packet { sequence: 1, timestamp: 1, marker: true, level, descriptor, described, payload }
+    }
+
+    #[test]
+    fn med_26_a_stream_whose_structure_is_not_known_needs_a_key_frame_a_few_times_at_most() {
+        let (mut meaning, start) = (Meaning::default(), Instant::now());
+        let mut read = |ms, hex| {
+            let mut packet = packet(hex);
+            let asks = meaning.read(start + Duration::from_millis(ms), &mut packet);
+            (asks, packet.described.is_some())
+        };
+        let asked = (0..100).filter(|turn| read(turn * 100, "c500041220").0).count();
+        assert_eq!(asked, 3, "not again and again: it may be one that cannot be read");
+        assert_eq!(read(10_000, "c000018002044eaaaf2860414d34538a0940404fc02cc0"), (false, true));
+        assert_eq!(read(10_100, "c500041220"), (false, true));
+        let without = Packet { descriptor: None, ..packet("c500041220") };
+        assert!(!Meaning::default().read(start, &mut without.clone()), "a stream without descriptors");
+    }
 
     #[test]
     fn med_28_descriptors_of_any_size_pass_through_packets() {

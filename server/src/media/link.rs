@@ -8,7 +8,6 @@ use conclave_core::{
     limits,
     media::{
         Codec, Layer, Temporal, Track,
-        descriptor::Structure,
         router::{Rate, Routed, TrackId},
     },
 };
@@ -19,6 +18,7 @@ use conclave_proto::{
 
 use super::{
     SessionKey,
+    descriptor::Meaning,
     rates::Tally,
     relay::{Incoming, LinkHandle},
 };
@@ -33,8 +33,7 @@ pub(super) struct Remote {
     pub(super) layer: Layer,
     pub(super) track: TrackId,
     pub(super) incoming: Incoming,
-    /// What its descriptors mean.
-    pub(super) structure: Option<Structure>,
+    pub(super) meaning: Meaning,
     /// Since the rates were last looked at.
     pub(super) tally: Tally,
 }

@@ -48,7 +48,8 @@ impl Session {
         }
         self.measured = now;
         let mut own: BTreeMap<(TrackId, Layer), Rate> = BTreeMap::new();
-        for source in self.clients.values_mut().flat_map(|client| &mut client.sources) {
+        let sources = self.clients.values_mut().flat_map(|client| &mut client.sources);
+        for source in sources.filter(|source| source.is_alive) {
             let sum = own.entry((source.place.track, source.place.layer)).or_default();
             for (sum, rate) in sum.iter_mut().zip(source.tally.take(passed)) {
                 *sum += rate;

@@ -11,7 +11,7 @@ use conclave_core::{
     ids::LeafIndex,
     limits::RTP_PAYLOAD_BYTES,
     media::{
-        Codec, KeyId, Layer, descriptor,
+        Codec, KeyId, Layer,
         payload::{Part, part},
         router::{ClientId, LinkId, Origin, Router, Target, TrackId},
     },
@@ -22,7 +22,7 @@ use str0m::{Event, IceConnectionState, Output, rtp::RtpPacket};
 
 use super::{
     SessionKey,
-    client::{Client, Sending},
+    client::{Client, Found, Sending},
     counters::Counters,
     demux::Path,
     link::SessionLink,
@@ -282,7 +282,7 @@ impl Session {
         let found = client.source(ssrc, work.now, &mut packet, |device, track| {
             router.find(Origin::Client(id), device, track.number)
         });
-        let Some((source, is_new)) = found else { return };
+        let Some(Found { place: source, is_new, lacks_key_frame }) = found else { return };
         let fits = (1..=RTP_PAYLOAD_BYTES).contains(&packet.payload.len()); // MED-30
         if !fits {
             return;
@@ -295,8 +295,12 @@ impl Session {
             return;
         }
         if is_new {
+            client.came(ssrc);
             self.router.set_alive(source.track, source.layer, true);
             self.settle(work);
+        }
+        if lacks_key_frame {
+            self.ask(work.now, source.track, source.layer);
         }
         self.forward(work, source.track, source.layer, source.codec, &packet);
     }
@@ -315,11 +319,13 @@ impl Session {
         let (track, layer, codec) = (remote.track, remote.layer, remote.codec);
         let expected = (remote.leaf, remote.number, layer);
         let Some(mut packet) = remote.incoming.take(datagram) else { return };
-        packet.described =
-            packet.descriptor.as_ref().and_then(|own| descriptor::read(own.bytes(), &mut remote.structure));
+        let lacks_key_frame = remote.meaning.read(work.now, &mut packet);
         remote.tally.add(packet.described, packet.payload.len());
         if !is_bound(codec, &packet.payload, expected) {
             return work.counters.dropped_key_id.more();
+        }
+        if lacks_key_frame {
+            self.ask(work.now, track, layer);
         }
         self.forward(work, track, layer, codec, &packet);
     }
@@ -457,15 +463,11 @@ impl Session {
 
     /// Layers that fell silent are no longer chosen.
     fn silence_layers(&mut self, now: Instant) {
-        let router = &mut self.router;
+        let Some(since) = now.checked_sub(LAYER_SILENCE) else { return };
         for client in self.clients.values_mut() {
-            client.sources.retain(|source| {
-                let alive = now.saturating_duration_since(source.seen) < LAYER_SILENCE;
-                if !alive {
-                    router.set_alive(source.place.track, source.place.layer, false);
-                }
-                alive
-            });
+            for (track, layer) in client.fall_silent(since) {
+                self.router.set_alive(track, layer, false);
+            }
         }
         self.asked.retain(|_, at| now.saturating_duration_since(*at) < LAYER_SILENCE);
     }

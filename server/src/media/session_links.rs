@@ -69,8 +69,8 @@ impl Session {
                 let Some(place) = self.router.find(origin, &device, track.number) else { continue };
                 for (stream, layer) in streams.into_iter().zip((0..track.layers).filter_map(Layer::new)) {
                     let old = before.remove(&stream).filter(|old| old.track == place && old.layer == layer);
-                    let (incoming, structure, tally) =
-                        old.map_or_else(Default::default, |old| (old.incoming, old.structure, old.tally));
+                    let (incoming, meaning, tally) =
+                        old.map_or_else(Default::default, |old| (old.incoming, old.meaning, old.tally));
                     let remote = Remote {
                         device: device.clone(),
                         number: track.number,
@@ -79,7 +79,7 @@ impl Session {
                         layer,
                         track: place,
                         incoming,
-                        structure,
+                        meaning,
                         tally,
                     };
                     link.remotes.insert(stream, remote);

@@ -69,6 +69,8 @@ pub(crate) struct Device {
     pub(crate) video_bytes: usize,
     /// Its pictures come in three temporal layers, and it knows those of others.
     pub(crate) is_described: bool,
+    /// After so many frames it rests for three seconds.
+    pub(crate) rests_after: Option<u32>,
     /// By what it sends.
     pub(crate) wire: Wire,
 }
@@ -92,6 +94,7 @@ impl Device {
             video_slots: 2,
             video_bytes: 3_000,
             is_described: false,
+            rests_after: None,
             wire: Wire::udp(),
         }
     }
@@ -151,6 +154,7 @@ impl Device {
             opener,
             video_bytes: self.video_bytes,
             is_described: self.is_described,
+            rests_after: self.rests_after,
             after: 0,
             diary: Diary::default(),
             key_frame: true,
@@ -171,6 +175,7 @@ struct Running {
     opener: Opener,
     video_bytes: usize,
     is_described: bool,
+    rests_after: Option<u32>,
     /// Frames since the last key frame.
     after: u32,
     diary: Diary,
@@ -190,6 +195,9 @@ impl Running {
             if self.started.is_some() && Instant::now() >= self.next {
                 self.next += Duration::from_millis(20);
                 self.send();
+                if self.rests_after == Some(self.count) {
+                    self.next += Duration::from_secs(3);
+                }
                 continue;
             }
             let until = if self.started.is_some() { deadline.min(self.next) } else { deadline };

@@ -9,11 +9,13 @@ use std::{
 };
 
 use conclave_core::media::Temporal;
+use conclave_proto::client::v1::PublishedTrack;
+use conclave_server::media::UpdateRequest;
 
 use crate::{
-    device::{Device, Seen},
-    peers::{Directory, federated},
-    sfu::{ALICE, BOB, finish, key, roster, set, until},
+    device::{Device, Diary, Seen, video},
+    peers::{Directory, alone, federated},
+    sfu::{ALICE, BERT, BOB, finish, key, roster, set, until},
 };
 
 /// Bits a second: too few for 50 frames a second of 1,000 bytes.
@@ -63,4 +65,63 @@ async fn med_27_a_narrow_path_behind_a_relay_gets_fewer_frames_without_a_gap() {
     let missing = steady.windows(2).filter(|pair| ![apart, 4].contains(&ahead(pair))).count();
     assert!(missing * 10 < steady.len(), "{missing} frames of {} are missing", steady.len());
     assert_eq!(bob.not_opened, 0);
+}
+
+/// Of the frames that came after that many, the part whose descriptors were passed on.
+fn described(diary: &Diary, after: usize) -> (usize, usize) {
+    let shown = diary.shown_in_order.iter().filter(|(_, track, _)| track.0 == 2).count();
+    (diary.seen.len().saturating_sub(after), shown.saturating_sub(after))
+}
+
+/// Her voice ends while her picture goes on; nothing makes her send a key frame, and what her descriptors mean stays known.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn med_26_another_track_ends_and_the_descriptors_of_a_picture_are_read_on() {
+    let home = alone(1);
+    let roster = roster(&[ALICE, BERT]);
+    set(&home.media, &roster);
+    let stop = Arc::new(AtomicBool::new(false));
+    let (mut alice, mut bert) = (Device::new(ALICE, 0), Device::new(BERT, 1));
+    (alice.is_described, bert.is_described, bert.publishes) = (true, true, Vec::new());
+    let device = alice.uri.clone();
+    let (opened, alice) = alice.join(&home.media, key(), &roster, stop.clone()).await;
+    let (_, bert) = bert.join(&home.media, key(), &roster, stop.clone()).await;
+    until("traffic", || home.media.stats().rtp_out > 400).await;
+    let sections = opened.answer.lines().filter_map(|line| line.strip_prefix("a=mid:"));
+    let mid = sections.collect::<Vec<_>>()[1].trim().to_owned();
+    let tracks = vec![PublishedTrack { mid, track: Some((&video(2)).into()) }];
+    let update = UpdateRequest {
+        connection: opened.connection,
+        device,
+        tracks,
+        wishes: Vec::new(),
+        sound_only: false,
+    };
+    home.media.update(update).await.unwrap();
+    let before = home.media.stats().rtp_out;
+    until("more of the picture", || home.media.stats().rtp_out > before + 600).await;
+    stop.store(true, Ordering::Relaxed);
+    let (alice, bert) = (finish(alice), finish(bert));
+    let (seen, shown) = described(&bert, 20);
+    assert!(shown > 100 && seen * 100 >= shown * 95, "{seen} of {shown} frames");
+    assert!(alice.key_frames_asked <= 2, "{} key frames", alice.key_frames_asked);
+}
+
+/// A picture that rests and goes on without a key frame is what it was.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn med_26_a_picture_that_rested_is_read_on() {
+    let home = alone(1);
+    let roster = roster(&[ALICE, BERT]);
+    set(&home.media, &roster);
+    let stop = Arc::new(AtomicBool::new(false));
+    let (mut alice, mut bert) = (Device::new(ALICE, 0), Device::new(BERT, 1));
+    (alice.is_described, alice.publishes, alice.rests_after) = (true, vec![video(2)], Some(60));
+    (bert.is_described, bert.publishes) = (true, Vec::new());
+    let (_, bert) = bert.join(&home.media, key(), &roster, stop.clone()).await;
+    let (_, alice) = alice.join(&home.media, key(), &roster, stop.clone()).await;
+    until("traffic after the rest", || home.media.stats().rtp_out > 600).await;
+    stop.store(true, Ordering::Relaxed);
+    let (alice, bert) = (finish(alice), finish(bert));
+    let (seen, shown) = described(&bert, 50);
+    assert!(shown > 50 && seen * 100 >= shown * 95, "{seen} of {shown} frames");
+    assert!(alice.key_frames_asked <= 2, "{} key frames", alice.key_frames_asked);
 }
