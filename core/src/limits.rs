@@ -206,6 +206,12 @@ pub const ANNOUNCED_TRACKS: usize = 1_024;
 pub const RELAY_STREAMS: usize = 1_024;
 /// Most streams of one session that a relay link carries in one direction.
 pub const RELAY_STREAMS_PER_SESSION: usize = 128;
+/// What one control message of a relay link counts at least, and once more for each of these bytes.
+pub const RELAY_CONTROL_UNIT: usize = 256;
+/// Control messages that are taken from a relay link: how much at once.
+pub const RELAY_CONTROL_BURST: u32 = 4_096;
+/// Control messages that are taken from a relay link: how much a second.
+pub const RELAY_CONTROL_PER_SECOND: u32 = 1_024;
 /// Most fragments of one payload on a relay link.
 pub const RELAY_FRAGMENTS: usize = 8;
 /// Meetings that are not there which one user may name: how many at once.

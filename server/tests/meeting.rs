@@ -84,7 +84,8 @@ async fn fed_15_who_vanishes_is_told_away_while_others_type() {
     let meeting = world.met().await;
     world.bob.crash();
     let mut pace = tokio::time::interval(conclave_core::limits::TYPING_INTERVAL);
-    let is_away = |event: &Event| matches!(event, Event::Call { event: CallEvent::Away { away: true, .. }, .. });
+    let is_away =
+        |event: &Event| matches!(event, Event::Call { event: CallEvent::Away { away: true, .. }, .. });
     let told = async {
         for typed in 1_u64.. {
             pace.tick().await;

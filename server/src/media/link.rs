@@ -15,6 +15,7 @@ use conclave_proto::{
     relay::v1::{Announce, AnnouncedTrack, LayerRate, LayerRates, Subscribe, relay_message::Message},
     types::v1 as wire,
 };
+use prost::Message as _;
 
 use super::{
     SessionKey,
@@ -22,6 +23,11 @@ use super::{
     rates::Tally,
     relay::{Incoming, LinkHandle},
 };
+
+/// What is around an announced track, bytes.
+const FRAMING: usize = 4;
+/// Bytes of tracks in one list: the meeting and the session are named besides.
+const ANNOUNCED_BYTES: usize = limits::RELAY_MESSAGE_BYTES - 128;
 
 /// A stream that the other side sends.
 #[derive(Debug)]
@@ -47,6 +53,8 @@ pub(super) struct SessionLink {
     pub(super) handle: LinkHandle,
     /// The numbers under which this side announced its layers.
     numbers: BTreeMap<(TrackId, Layer), u32>,
+    /// The same, by number.
+    places: HashMap<u32, (TrackId, Layer)>,
     /// What the other side subscribed to, to be read at each packet.
     wanted: BTreeMap<(TrackId, Layer), u32>,
     pub(super) remotes: HashMap<u32, Remote>,
@@ -64,6 +72,7 @@ impl SessionLink {
         Self {
             handle,
             numbers: BTreeMap::new(),
+            places: HashMap::new(),
             wanted: BTreeMap::new(),
             remotes: HashMap::new(),
             heard,
@@ -89,7 +98,9 @@ impl SessionLink {
             tracks.push(AnnouncedTrack { device: routed.device.to_string(), track, stream_ids });
         }
         self.numbers.retain(|place, _| live.contains(place));
-        self.told.retain(|stream, _| self.numbers.values().any(|number| number == stream));
+        self.places = self.numbers.iter().map(|(place, number)| (*number, *place)).collect();
+        self.told.retain(|stream, _| self.places.contains_key(stream));
+        let tracks = fair(tracks);
         if self.said.as_ref() != Some(&tracks) && (self.said.is_some() || !tracks.is_empty()) {
             self.said = Some(tracks.clone());
             let announce = Announce {
@@ -124,10 +135,7 @@ impl SessionLink {
     pub(super) fn subscribed(&mut self, streams: &[u32]) -> Vec<(TrackId, Layer)> {
         let old = self.wanted.len();
         let mut wanted = BTreeMap::new();
-        for stream in streams {
-            if wanted.len() == limits::RELAY_STREAMS_PER_SESSION {
-                break;
-            }
+        for stream in streams.iter().take(limits::RELAY_STREAMS_PER_SESSION) {
             if let Some(place) = self.place_of(*stream) {
                 wanted.insert(place, *stream);
             }
@@ -139,7 +147,7 @@ impl SessionLink {
 
     /// The layer that this side announced under a number.
     pub(super) fn place_of(&self, stream: u32) -> Option<(TrackId, Layer)> {
-        self.numbers.iter().find(|(_, number)| **number == stream).map(|(place, _)| *place)
+        self.places.get(&stream).copied()
     }
 
     /// Tells the other side what layers took in the last second, where that has changed (spec: MED-25).
@@ -197,6 +205,34 @@ impl SessionLink {
         self.handle.share(self.wanted.len(), 0);
         self.wanted.clear();
     }
+}
+
+/// As many tracks as one list may hold: of every device the first, then of every device the second (spec: MED-31).
+fn fair(tracks: Vec<AnnouncedTrack>) -> Vec<AnnouncedTrack> {
+    let size = |track: &AnnouncedTrack| track.encoded_len() + FRAMING;
+    let bytes: usize = tracks.iter().map(size).sum();
+    if tracks.len() <= limits::ANNOUNCED_TRACKS && bytes <= ANNOUNCED_BYTES {
+        return tracks;
+    }
+    let mut counts: HashMap<String, usize> = HashMap::new();
+    let mut ranked: Vec<_> = tracks
+        .into_iter()
+        .map(|track| {
+            let count = counts.entry(track.device.clone()).or_default();
+            *count += 1;
+            (*count, track)
+        })
+        .collect();
+    ranked.sort_by_key(|(rank, _)| *rank);
+    let mut left = ANNOUNCED_BYTES;
+    let fitting = ranked.into_iter().map(|(_, track)| track).take(limits::ANNOUNCED_TRACKS);
+    fitting
+        .take_while(|track| {
+            let fits = size(track) <= left;
+            left = left.saturating_sub(size(track));
+            fits
+        })
+        .collect()
 }
 
 /// What a layer takes, and its lower temporal layers, if it has any.
@@ -268,6 +304,35 @@ mod tests {
         assert_eq!(link.subscribed(&all).len(), 1);
         link.release();
         assert_eq!(link.handle.share(1_023, 2_000), 1_024);
+    }
+
+    #[test]
+    fn med_31_of_too_many_tracks_every_device_has_its_first() {
+        let named = |user: &str, devices: u32, tracks| {
+            let all = (0..devices).flat_map(move |device| (0..tracks).map(move |track| (device, track)));
+            let user = user.to_owned();
+            all.map(move |(number, track)| AnnouncedTrack {
+                device: device(&format!("{user}.example"), number).to_string(),
+                track: Some((&camera(track)).into()),
+                stream_ids: vec![u32::MAX; 3],
+            })
+        };
+        let firsts = |list: &[AnnouncedTrack]| {
+            list.iter().filter(|one| one.track.as_ref().is_some_and(|track| track.number == 0)).count()
+        };
+        let few: Vec<_> = named("north", 100, 8).collect();
+        assert_eq!(fair(few.clone()), few);
+        let many = fair(named("north", 900, 8).collect());
+        assert_eq!((many.len(), firsts(&many)), (limits::ANNOUNCED_TRACKS, 900));
+        let long = fair(named("north.".repeat(38).trim_end_matches('.'), 900, 2).collect());
+        let announce = Announce { meeting_id: vec![1; 32].into(), session: u64::MAX, tracks: long };
+        assert_eq!(firsts(&announce.tracks), announce.tracks.len().min(900), "the first before the second");
+        let message = RelayMessage { message: Some(Message::Announce(announce)) };
+        let length = message.encoded_len();
+        assert!(
+            (limits::RELAY_MESSAGE_BYTES - 1_024..=limits::RELAY_MESSAGE_BYTES).contains(&length),
+            "{length}"
+        );
     }
 
     #[test]

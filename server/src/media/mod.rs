@@ -7,6 +7,7 @@ mod client;
 mod counters;
 mod demux;
 mod descriptor;
+mod early;
 mod error;
 mod gaps;
 mod link;
@@ -46,7 +47,7 @@ use conclave_proto::{
 use str0m::{config::DtlsCert, crypto::CryptoProvider};
 use tokio::{
     net::TcpStream,
-    sync::{mpsc, oneshot, watch},
+    sync::{OwnedSemaphorePermit, mpsc, oneshot, watch},
 };
 
 pub use counters::Stats;
@@ -265,7 +266,8 @@ impl Media {
     }
 
     /// Gives what another server said to those whom it concerns.
-    fn relay_message(&self, link: LinkId, message: Message) {
+    fn relay_message(&self, link: LinkId, message: Message, place: OwnedSemaphorePermit) {
+        let place = Arc::new(place);
         let session = match &message {
             Message::Announce(announce) => requests::key(&announce.meeting_id, announce.session),
             Message::Subscribe(subscribe) => requests::key(&subscribe.meeting_id, subscribe.session),
@@ -275,12 +277,12 @@ impl Media {
         match session {
             Some(key) => {
                 if let Ok(thread) = self.thread_of(key) {
-                    thread.tell(Command::Relay(link, message));
+                    thread.tell(Command::Relay(link, message, place));
                 }
             }
             None => {
                 for thread in self.threads.iter() {
-                    thread.tell(Command::Relay(link, message.clone()));
+                    thread.tell(Command::Relay(link, message.clone(), place.clone()));
                 }
             }
         }
@@ -291,6 +293,13 @@ impl Media {
         if let Some(thread) = self.threads.get(thread)
             && thread.datagrams.try_send((link, datagram)).is_err()
         {
+            thread.counters.relay_dropped.more();
+        }
+    }
+
+    /// A datagram of a relay link is of no stream that was announced.
+    fn relay_dropped(&self) {
+        if let Some(thread) = self.threads.first() {
             thread.counters.relay_dropped.more();
         }
     }

@@ -31,9 +31,6 @@ use super::{
     worker::Worker,
 };
 
-/// Most lists of other servers kept for sessions that are not known here yet.
-const EARLY: usize = 256;
-
 impl Worker {
     /// Answers an offer.
     pub(super) fn open(&mut self, request: OpenRequest) -> Result<(String, ConnectionId), Error> {
@@ -114,7 +111,7 @@ impl Worker {
     pub(super) fn link_down(&mut self, link: LinkId) {
         self.links.remove(&link);
         self.streams.retain(|(of, _), _| *of != link);
-        self.early.retain(|(of, _, _)| *of != link);
+        self.early.forget(link);
         for key in self.sessions.keys().copied().collect::<Vec<_>>() {
             self.with_session(key, |session, work| session.link_down(work, link));
             self.learn_streams(key);
@@ -132,8 +129,7 @@ impl Worker {
         let remove: Vec<_> =
             unwanted.into_iter().map(|link| link.id).filter(|id| session.links.contains_key(id)).collect();
         for handle in add {
-            let at = self.early.iter().position(|(link, of, _)| (*link, *of) == (handle.id, key));
-            let heard = at.and_then(|at| self.early.remove(at)).map_or_else(Vec::new, |(_, _, list)| list);
+            let heard = self.early.take(handle.id, key);
             self.with_session(key, |session, work| session.link_up(work, handle, heard));
         }
         for link in remove {
@@ -175,11 +171,7 @@ impl Worker {
             self.learn_streams(key);
         } else if self.links.contains_key(&link) {
             // The log that makes its organisation part of the session has not come here yet.
-            self.early.retain(|(of, session, _)| (*of, *session) != (link, key));
-            if self.early.len() == EARLY {
-                self.early.pop_front();
-            }
-            self.early.push_back((link, key, tracks));
+            self.early.keep(link, key, tracks);
         }
     }
 

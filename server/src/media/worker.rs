@@ -1,7 +1,7 @@
 //! One media thread: one UDP socket, the sessions that fell to it, no lock and nothing shared with another thread.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::HashMap,
     net::SocketAddr,
     sync::Arc,
     time::{Duration, Instant},
@@ -13,13 +13,10 @@ use conclave_core::{
     ids::LeafIndex,
     media::router::{ClientId, LinkId},
 };
-use conclave_proto::{
-    client::v1::signals_response::Signal,
-    relay::v1::{AnnouncedTrack, relay_message::Message},
-};
+use conclave_proto::{client::v1::signals_response::Signal, relay::v1::relay_message::Message};
 use str0m::{config::DtlsCert, net::Protocol};
 use tokio::{
-    sync::{mpsc, oneshot, watch},
+    sync::{OwnedSemaphorePermit, mpsc, oneshot, watch},
     time::sleep_until,
 };
 
@@ -28,6 +25,7 @@ use super::{
     client::Client,
     counters::Counters,
     demux::{Demux, Path},
+    early::Early,
     error::Error,
     offer::Addresses,
     outbox::Outbox,
@@ -52,7 +50,8 @@ pub(super) enum Command {
     Roster(SessionKey, HashMap<DeviceUri, LeafIndex>),
     LinkUp(LinkHandle),
     LinkDown(LinkId),
-    Relay(LinkId, Message),
+    /// What another server said, with its place among what waits.
+    Relay(LinkId, Message, Arc<OwnedSemaphorePermit>),
     /// A TCP connection names a client by its ICE user name; whether it is known here.
     TcpUp(String, SocketAddr, Packets, oneshot::Sender<bool>),
     TcpDown(SocketAddr),
@@ -75,7 +74,7 @@ pub(super) struct Worker {
     pub(super) connections: HashMap<ConnectionId, (SessionKey, ClientId)>,
     pub(super) links: HashMap<LinkId, LinkHandle>,
     pub(super) streams: HashMap<(LinkId, u32), SessionKey>,
-    pub(super) early: VecDeque<(LinkId, SessionKey, Vec<AnnouncedTrack>)>,
+    pub(super) early: Early,
     pub(super) last_client: u32,
     out: Outbox,
     pub(super) new_connection: Box<dyn FnMut() -> ConnectionId + Send>,
@@ -110,7 +109,7 @@ impl Worker {
             connections: HashMap::new(),
             links: HashMap::new(),
             streams: HashMap::new(),
-            early: VecDeque::new(),
+            early: Early::default(),
             last_client: 0,
             out: Outbox::default(),
             new_connection: parts.new_connection,
@@ -278,7 +277,10 @@ impl Worker {
             Command::Roster(key, roster) => self.set_roster(key, roster),
             Command::LinkUp(handle) => self.link_up(handle),
             Command::LinkDown(link) => self.link_down(link),
-            Command::Relay(link, message) => self.relay_message(link, message),
+            Command::Relay(link, message, place) => {
+                self.relay_message(link, message);
+                drop(place);
+            }
             Command::TcpUp(name, remote, packets, answer) => {
                 let known = self.demux.knows(&name);
                 if known {

@@ -1,7 +1,6 @@
 //! One link from hello to its end.
 
 use std::{
-    collections::HashMap,
     sync::{
         Arc,
         atomic::{AtomicU32, AtomicUsize, Ordering::Relaxed},
@@ -14,13 +13,17 @@ use conclave_core::{identity::address::Domain, media::router::LinkId};
 use conclave_proto::relay::v1::{RelayHello, RelayMessage, relay_message::Message};
 use quinn::{Connection, RecvStream, SendDatagramError, SendStream};
 use rustls_pki_types::CertificateDer;
-use tokio::{sync::mpsc, time::timeout};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore, mpsc},
+    time::{Instant, sleep, timeout},
+};
 
 use super::{
     PeerIdentity,
-    control::{self, LinkError},
+    control::{self, LinkError, Pace},
     datagram,
     handle::LinkHandle,
+    streams::Streams,
 };
 use crate::media::{Media, requests::key};
 
@@ -28,8 +31,8 @@ use crate::media::{Media, requests::key};
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Most datagrams that wait to be sent.
 const QUEUE: usize = 4_096;
-/// Most streams of a peer whose thread is remembered.
-const STREAMS: usize = 65_536;
+/// Most messages of a peer that wait for media threads.
+const WAITING: usize = 16;
 /// Largest datagram that this side takes; paths carry less.
 const LARGEST: u32 = 65_000;
 /// What a path carries is asked for after this many datagrams.
@@ -39,6 +42,9 @@ const SMALLEST: usize = 512;
 
 /// Links of this process, each with its own number.
 static LAST_LINK: AtomicU32 = AtomicU32::new(0);
+
+/// What the peer said, and its place among what waits.
+type Heard = (Message, OwnedSemaphorePermit);
 
 /// A link whose peer has said hello and is known.
 pub(super) struct Link {
@@ -89,7 +95,7 @@ impl Link {
         let id = LinkId(LAST_LINK.fetch_add(1, Relaxed) + 1);
         let (control, control_queue) = mpsc::unbounded_channel();
         let (datagrams, datagram_queue) = mpsc::channel(QUEUE);
-        let (heard, heard_queue) = mpsc::channel(16);
+        let (heard, heard_queue) = mpsc::channel(1);
         let theirs = largest;
         let largest = Arc::new(AtomicUsize::new(carried(&connection, theirs)));
         let handle = LinkHandle {
@@ -133,7 +139,7 @@ fn hello(identity: &dyn PeerIdentity) -> RelayMessage {
 }
 
 async fn expect_hello(stream: &mut RecvStream) -> Result<RelayHello, LinkError> {
-    match control::read(stream).await?.message {
+    match control::read(stream).await?.0.message {
         Some(Message::Hello(hello)) => Ok(hello),
         _ => Err(LinkError::Misbehaved("no hello came first")),
     }
@@ -159,17 +165,20 @@ fn certificate(connection: &Connection) -> Option<CertificateDer<'static>> {
     chain.first().cloned()
 }
 
-async fn read_control(mut stream: RecvStream, heard: mpsc::Sender<Message>) -> LinkError {
+/// Reads what the peer says, no faster than it is taken.
+async fn read_control(mut stream: RecvStream, heard: mpsc::Sender<Heard>) -> LinkError {
+    let (waiting, mut pace) = (Arc::new(Semaphore::new(WAITING)), Pace::new(Instant::now()));
     loop {
-        match control::read(&mut stream).await {
-            Ok(RelayMessage { message: Some(message) }) => {
-                if heard.send(message).await.is_err() {
-                    return LinkError::NotNeeded;
-                }
-            }
-            // A newer peer's message.
-            Ok(RelayMessage { message: None }) => {}
+        let (message, length) = match control::read(&mut stream).await {
+            Ok(read) => read,
             Err(error) => return error,
+        };
+        sleep(pace.take(length, Instant::now())).await;
+        // A newer peer's message.
+        let Some(message) = message.message else { continue };
+        let Ok(place) = waiting.clone().acquire_owned().await else { return LinkError::NotNeeded };
+        if heard.send((message, place)).await.is_err() {
+            return LinkError::NotNeeded;
         }
     }
 }
@@ -216,33 +225,27 @@ async fn send_datagrams(
 /// Gives what comes to the thread that it belongs to.
 async fn dispatch(
     connection: &Connection,
-    mut heard: mpsc::Receiver<Message>,
+    mut heard: mpsc::Receiver<Heard>,
     media: &Media,
     id: LinkId,
 ) -> LinkError {
-    let mut threads: HashMap<u32, usize> = HashMap::new();
+    let mut streams = Streams::default();
     loop {
         tokio::select! {
-            Some(message) = heard.recv() => {
+            Some((message, place)) = heard.recv() => {
                 if let Message::Announce(announce) = &message
                     && let Some(key) = key(&announce.meeting_id, announce.session)
                 {
-                    let thread = media.index_of(key);
-                    for stream in announce.tracks.iter().flat_map(|track| &track.stream_ids) {
-                        if threads.len() < STREAMS {
-                            threads.insert(*stream, thread);
-                        }
-                    }
+                    let numbers = announce.tracks.iter().flat_map(|track| &track.stream_ids);
+                    streams.replace(key, media.index_of(key), numbers.copied().collect());
                 }
-                media.relay_message(id, message);
+                media.relay_message(id, message, place);
             }
             datagram = connection.read_datagram() => match datagram {
-                Ok(datagram) => {
-                    let stream = datagram::stream(&datagram);
-                    if let Some(thread) = stream.and_then(|stream| threads.get(&stream)) {
-                        media.relay_datagram(*thread, id, datagram);
-                    }
-                }
+                Ok(datagram) => match datagram::stream(&datagram).and_then(|stream| streams.thread_of(stream)) {
+                    Some(thread) => media.relay_datagram(thread, id, datagram),
+                    None => media.relay_dropped(),
+                },
                 Err(error) => return error.into(),
             },
         }

@@ -9,6 +9,7 @@ mod endpoint;
 mod handle;
 mod link;
 mod reassembly;
+mod streams;
 
 use std::{collections::BTreeSet, io, net::SocketAddr, sync::Arc, time::Duration};
 
