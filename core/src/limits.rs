@@ -46,7 +46,7 @@ pub const COMMIT_BYTES: usize = 2_049 * 1_024;
 pub const MESSAGE_BYTES: usize = 65 * 1_024;
 /// Largest content of a Void, bytes.
 pub const VOID_BYTES: usize = 32 * 1024;
-/// Largest content of an Admit, Confirm, Leave or Withdraw, bytes.
+/// Largest content of an Admit, Confirm, Leave or Withdraw, and largest Attendance, bytes.
 pub const SMALL_ENTRY_BYTES: usize = 2 * 1024;
 /// Most rejections that a Void shows.
 pub const REJECTIONS: usize = 16;
@@ -94,6 +94,10 @@ pub const LINE_CHARACTERS: usize = 500;
 pub const JOIN_BURST: u32 = 300;
 /// Joins of one domain: how many a second.
 pub const JOINS_PER_SECOND: u32 = 20;
+/// Words of one domain on its own devices, and changes of the policy from outside: how many at once.
+pub const WORD_BURST: u32 = 2_000;
+/// Words of one domain on its own devices, and changes of the policy from outside: how many a second.
+pub const WORDS_PER_SECOND: u32 = 400;
 /// Most domains whose rates a hub remembers for one meeting.
 pub const DOMAINS_REMEMBERED: usize = 1_024;
 /// How long refused attempts are counted before members are told again.
@@ -108,6 +112,8 @@ pub const LOOKED_AT_DOMAINS: usize = 64;
 pub const CHAT_CHARACTERS: usize = 8_000;
 /// Most entries in one batch.
 pub const ENTRIES_PER_BATCH: usize = 256;
+/// Most bytes that are put together in one batch; a larger entry is a batch of its own.
+pub const BATCH_BYTES: usize = 1_024 * 1_024;
 /// How long a device CA's certificate lasts at most.
 pub const DEVICE_CA_LIFETIME: Duration = Duration::from_hours(400 * 24);
 /// Largest certificate, bytes.

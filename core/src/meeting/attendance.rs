@@ -1,7 +1,7 @@
 //! A domain's word on whether its own device, which is in the room, can be reached now; nobody keeps it (spec: LOG-20).
 
 use conclave_proto::types::v1 as wire;
-use prost::bytes::Bytes;
+use prost::{Message as _, bytes::Bytes};
 
 use super::{
     Error,
@@ -54,7 +54,7 @@ impl Attendance {
     /// What is claimed; nothing is to be believed of it.
     pub(super) fn claimed_device(signed: &wire::ServerSigned) -> Option<DeviceUri> {
         let payload = &signed.signed.as_ref()?.payload;
-        let attendance = <wire::Attendance as prost::Message>::decode(payload.clone()).ok()?;
+        let attendance = wire::Attendance::decode(payload.clone()).ok()?;
         DeviceUri::parse(&attendance.device).ok()
     }
 
@@ -66,6 +66,9 @@ impl Attendance {
         now: Time,
     ) -> Result<Self, Error> {
         use submission::Error as E;
+        if signed.encoded_len() > limits::SMALL_ENTRY_BYTES {
+            return Err(E::TooLarge.into());
+        }
         let domain = Domain::parse(&signed.domain).map_err(|_| E::Malformed("domain"))?;
         let read: wire::Attendance = trust.open_server(Label::Attendance, signed, &domain, now)?;
         let attendance = Self {

@@ -1,6 +1,7 @@
 //! A domain says whether its own device can be reached: to whom it is told, and what nobody passes on.
 
 use conclave_core::{
+    identity::signed::{self, Label},
     ids::{Sequence, SessionNumber},
     limits,
     meeting::{
@@ -77,6 +78,50 @@ fn log_20_a_domain_speaks_for_its_own_present_devices_and_nothing_is_logged() {
     assert!(storm < usize::try_from(limits::PASSING_BURST).unwrap(), "{storm}");
     world.leave(BOB);
     assert_eq!(hand_in(&mut world, &south, good).unwrap_err(), Error::Room(room::Error::NotMember));
+}
+
+/// What one domain says goes to all: it is small.
+#[test]
+fn log_20_a_large_word_goes_nowhere() {
+    let mut world = World::running();
+    let south = Organisation::new("south.example");
+    let bob = said(&world, BOB);
+    let mut payload = bob.sign(&signer(&south)).signed.unwrap().payload.to_vec();
+    // A field that nobody knows.
+    payload.extend([0xfa, 0x7f, 0x80, 0x20].into_iter().chain([7; 4_096]));
+    let signed = signed::sign(Label::Attendance, payload, &signer(&south).key);
+    let large = ServerSigned { signed: Some(signed), ..bob.sign(&signer(&south)) };
+    assert_eq!(hand_in(&mut world, &south, large.clone()).unwrap_err(), submission::Error::TooLarge.into());
+    let follower = world.follower.as_ref().unwrap();
+    let checked = follower.check_aside(world.now, &world.pins, &Aside::Attendance(large));
+    assert_eq!(checked.unwrap_err(), submission::Error::TooLarge.into());
+}
+
+/// Whose devices are not there has nothing to say, whatever it signed; that is answered like a meeting that is not there.
+#[test]
+fn log_14_a_domain_without_devices_is_refused_before_its_signature_is_looked_at() {
+    let mut world = World::running();
+    let (south, west) = (Organisation::new("south.example"), Organisation::new("west.example"));
+    let unsigned = |domain: &str, mut signed: ServerSigned| {
+        domain.clone_into(&mut signed.domain);
+        signed.signed.as_mut().unwrap().signature = vec![0; 64].into();
+        signed
+    };
+    let bob = said(&world, BOB).sign(&signer(&south));
+    let error = hand_in(&mut world, &west, unsigned("west.example", bob.clone())).unwrap_err();
+    assert_eq!(error.reason(), ErrorReason::NotFound);
+    let carol = said(&world, BOB);
+    let carol = Attendance { device: south.device("carol", 9).chain().claimed_uri().clone(), ..carol }
+        .sign(&signer(&south));
+    let error = hand_in(&mut world, &south, unsigned("south.example", carol)).unwrap_err();
+    assert_eq!(error, Error::Room(room::Error::NotMember));
+    // Those who are there may not keep the hub verifying either.
+    let forged = unsigned("south.example", bob);
+    let verified = (0..2 * limits::WORD_BURST).filter(|_| {
+        hand_in(&mut world, &south, forged.clone()).unwrap_err().reason() == ErrorReason::BadSignature
+    });
+    let verified = verified.count();
+    assert!(verified < usize::try_from(limits::WORD_BURST).unwrap(), "{verified}");
 }
 
 #[test]

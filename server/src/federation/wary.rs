@@ -41,7 +41,11 @@ pub const MIRROR_RESPONSE: &[Shape] = &[
     Shape { field: 4, most: 1, largest: limits::CONTROL_MESSAGE_BYTES, inside: ASK },
     Shape { field: 5, most: 1, largest: limits::CONTROL_MESSAGE_BYTES, inside: &[] },
     Shape { field: 6, most: 1, largest: limits::CONTROL_MESSAGE_BYTES, inside: &[] },
+    Shape { field: 7, most: 1, largest: PASSING, inside: &[] },
+    Shape { field: 8, most: 1, largest: limits::SMALL_ENTRY_BYTES, inside: &[] },
 ];
+/// What is said in passing, with its signature.
+const PASSING: usize = limits::PASSING_BYTES + 128;
 const BATCH: &[Shape] =
     &[Shape { field: 1, most: limits::ENTRIES_PER_BATCH, largest: usize::MAX, inside: &[] }];
 const ASK: &[Shape] = &[
@@ -170,7 +174,7 @@ mod tests {
         federation::v1::{
             LookUpMeetingResponse, MirrorAsk, MirrorBatch, MirrorResponse, mirror_response::Item,
         },
-        types::v1::{DeviceSigned, Entry},
+        types::v1::{DeviceSigned, Entry, ServerSigned, Signed},
     };
 
     use super::*;
@@ -193,6 +197,14 @@ mod tests {
         let ask =
             MirrorAsk { join_sequences: vec![1; limits::CONTROL_MESSAGE_BYTES], ..MirrorAsk::default() };
         assert_eq!(check(mirrored(Item::Ask(ask)), MIRROR_RESPONSE), Err(Refusal::TOO_LARGE));
+        let signed = |length| Signed { payload: vec![1; length].into(), signature: vec![2; 64].into() };
+        let passing = |length| check(mirrored(Item::Passing(signed(length))), MIRROR_RESPONSE);
+        assert_eq!(passing(limits::PASSING_BYTES), Ok(()));
+        assert_eq!(passing(limits::PASSING_BYTES + 128), Err(Refusal::TOO_LARGE));
+        let word = |length| ServerSigned { signed: Some(signed(length)), ..ServerSigned::default() };
+        let attendance = |length| check(mirrored(Item::Attendance(word(length))), MIRROR_RESPONSE);
+        assert_eq!(attendance(1_024), Ok(()));
+        assert_eq!(attendance(limits::SMALL_ENTRY_BYTES), Err(Refusal::TOO_LARGE));
         let unpacked = [0x18, 1].repeat(limits::MEMBERS + 1);
         let length = u8::try_from(unpacked.len() & 0x7f).unwrap() | 0x80;
         let unpacked =

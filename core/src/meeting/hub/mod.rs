@@ -29,6 +29,7 @@ use self::{
 use super::{
     Error,
     aside::Aside,
+    attendance::Attendance,
     log::{Entry, Head, Header, Kind, ServerSigner},
     policy::{self, PolicyChain},
     record::Record,
@@ -255,7 +256,13 @@ impl Hub {
         if signed.domain != from.as_str() {
             return Err(submission::Error::WrongDomain.into());
         }
-        let room = self.room.as_ref().ok_or(room::Error::NotRunning)?;
+        self.count_word(from, now)?;
+        let room = self.takes_part(from, now)?;
+        // What is claimed costs nothing to look at; only what may be so is verified.
+        let claimed = Attendance::claimed_device(&signed).filter(|device| device.domain() == from);
+        if claimed.is_none_or(|device| room.member(&device).is_none()) {
+            return Err(room::Error::NotMember.into());
+        }
         let said = room.check_attendance(&signed, Trust::Verify(pins), now)?;
         let length = signed.signed.as_ref().map_or(0, |signed| signed.payload.len());
         if !self.rates.take(&said.device, Kind::Passing, length, now) {
@@ -265,6 +272,17 @@ impl Hub {
         self.queue.push(Queued::Ready(Box::new(Output::Aside { session, aside })));
         self.reply(ticket, Receipt { sequence: Sequence(0), time: now });
         Ok(())
+    }
+
+    /// The session, if a domain has anybody in it or at its door; for others it is as if there were none.
+    fn takes_part(&self, from: &Domain, now: Time) -> Result<&Room, Error> {
+        let room = self.room.as_ref().ok_or(room::Error::NotRunning)?;
+        if room.may_follow(from, now) { Ok(room) } else { Err(room::Error::NotRunning.into()) }
+    }
+
+    /// To be asked before a signature is verified.
+    fn count_word(&mut self, from: &Domain, now: Time) -> Result<(), Error> {
+        if self.rates.take_word(from, now) { Ok(()) } else { Err(room::Error::RateLimited.into()) } // LOG-14
     }
 
     /// The same submission again gives the same answer and changes nothing (spec: LOG-09).
@@ -392,12 +410,20 @@ impl Hub {
         if signed.domain != from.as_str() {
             return Err(submission::Error::WrongDomain.into());
         }
-        let payload: wire::Withdraw = Trust::Verify(pins).open_server(Label::Withdraw, signed, from, now)?;
+        if signed.encoded_len() > limits::SMALL_ENTRY_BYTES {
+            return Err(submission::Error::TooLarge.into());
+        }
+        self.count_word(from, now)?;
+        let claimed = signed.signed.as_ref().map(|signed| signed.payload.clone()).unwrap_or_default();
+        let claimed =
+            wire::Withdraw::decode(claimed).map_err(|_| submission::Error::Malformed("withdraw"))?;
         let id =
-            SubmissionId::parse(&payload.submission_id).map_err(|_| submission::Error::Malformed("id"))?;
-        if self.answer_again(ticket, SessionNumber(payload.session), &id, from)? {
+            SubmissionId::parse(&claimed.submission_id).map_err(|_| submission::Error::Malformed("id"))?;
+        if self.answer_again(ticket, SessionNumber(claimed.session), &id, from)? {
             return Ok(());
         }
+        self.takes_part(from, now)?;
+        let _: wire::Withdraw = Trust::Verify(pins).open_server(Label::Withdraw, signed, from, now)?;
         let content = signed.encode_to_vec().into();
         let trust = Trust::Verify(pins);
         let receipt = self.write(Kind::Withdraw, id, from.clone(), content, Bytes::new(), trust, now)?;
@@ -417,6 +443,7 @@ impl Hub {
         if self.room.as_ref().is_some_and(|room| !room.is_over() && !room.is_abandoned(now)) {
             return Err(room::Error::Running.into());
         }
+        self.count_word(from, now)?;
         let mut chain = self.policy_chain();
         let statement = chain.check_next(signed, Trust::Verify(pins))?;
         if statement.signer().domain() != from {

@@ -16,7 +16,7 @@ use crate::{
 #[derive(Debug)]
 pub(super) enum Queued {
     Ready(Box<Output>),
-    Entries { session: SessionNumber, entries: Vec<Entry>, effects: Vec<Effect> },
+    Entries { session: SessionNumber, entries: Vec<Entry>, bytes: usize, effects: Vec<Effect> },
 }
 
 /// In order.
@@ -30,11 +30,15 @@ impl Queue {
 
     /// Puts an entry to the last entries that are still here, unless the store must see something else in between.
     pub(super) fn append(&mut self, session: SessionNumber, entry: Entry, new_effects: Vec<Effect>) {
+        let length = entry.content().len() + entry.attachment().len();
         for queued in self.0.iter_mut().rev() {
             match queued {
-                Queued::Entries { session: same, entries, effects }
-                    if *same == session && entries.len() < limits::ENTRIES_PER_BATCH =>
+                Queued::Entries { session: same, entries, bytes, effects }
+                    if *same == session
+                        && entries.len() < limits::ENTRIES_PER_BATCH
+                        && *bytes + length <= limits::BATCH_BYTES =>
                 {
+                    *bytes += length;
                     entries.push(entry);
                     effects.extend(new_effects);
                     return;
@@ -43,13 +47,14 @@ impl Queue {
                 _ => break,
             }
         }
-        self.0.push_back(Queued::Entries { session, entries: vec![entry], effects: new_effects });
+        let entries = vec![entry];
+        self.0.push_back(Queued::Entries { session, entries, bytes: length, effects: new_effects });
     }
 
     pub(super) fn pop(&mut self, signer: &ServerSigner) -> Option<Output> {
         match self.0.pop_front()? {
             Queued::Ready(output) => Some(*output),
-            Queued::Entries { session, entries, effects } => {
+            Queued::Entries { session, entries, effects, .. } => {
                 let head = Head::of(entries.last()?).sign(signer);
                 Some(Output::Append { session, entries, head, effects })
             }

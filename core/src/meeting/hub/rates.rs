@@ -28,6 +28,7 @@ const SMALL: Rate = Rate { burst: limits::SMALL_BURST, per_second: limits::SMALL
 const MESSAGES: Rate = Rate { burst: limits::MESSAGE_BURST, per_second: limits::MESSAGE_BYTES_PER_SECOND };
 const PASSING: Rate = Rate { burst: limits::PASSING_BURST, per_second: limits::PASSING_PER_SECOND };
 const JOINS: Rate = Rate { burst: limits::JOIN_BURST, per_second: limits::JOINS_PER_SECOND };
+const WORDS: Rate = Rate { burst: limits::WORD_BURST, per_second: limits::WORDS_PER_SECOND };
 
 impl Bucket {
     fn full(rate: Rate, now: Time) -> Self {
@@ -87,9 +88,15 @@ pub(super) struct Rates {
     passing: Buckets<DeviceUri>,
     small: Buckets<DeviceUri>,
     joins: Buckets<Domain>,
+    words: Buckets<Domain>,
 }
 
 impl Rates {
+    /// Whether a domain may say something of its own devices now, or change the policy from outside.
+    pub(super) fn take_word(&mut self, domain: &Domain, now: Time) -> bool {
+        self.words.take(domain, WORDS, 1, now)
+    }
+
     /// Whether a device may write an entry of this kind and size now.
     pub(super) fn take(&mut self, device: &DeviceUri, kind: Kind, bytes: usize, now: Time) -> bool {
         match kind {

@@ -104,10 +104,12 @@ impl MeetingService for Meetings {
                 meeting.ask(|reply| Order::Submit { from, submission, attachment, reply }).await?
             }
             Some(Item::Withdraw(withdraw)) => {
-                meeting.ask(|reply| Order::Withdraw { from, withdraw, reply }).await?
+                let order = |reply| Order::Withdraw { from: from.clone(), withdraw, reply };
+                missed(&self.misses, &from, meeting.ask(order).await)?
             }
             Some(Item::Attendance(attendance)) => {
-                meeting.ask(|reply| Order::Attend { from, attendance, reply }).await?
+                let order = |reply| Order::Attend { from: from.clone(), attendance, reply };
+                missed(&self.misses, &from, meeting.ask(order).await)?
             }
             None => return Err(Refusal::MALFORMED.into()),
         };
