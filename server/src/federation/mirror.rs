@@ -13,13 +13,13 @@ use conclave_core::{
     ids::{MeetingId, SessionNumber},
 };
 use conclave_proto::{
-    federation::v1::{Follow, MirrorRequest, MirrorResponse, Unfollow, mirror_request::Item},
+    federation::v1::{MirrorRequest, MirrorResponse, mirror_request::Item},
     types::v1::ServerSigned,
 };
 use http::uri::PathAndQuery;
 use tokio::{
     sync::{mpsc, watch},
-    time::{Instant, sleep, timeout},
+    time::{Instant, MissedTickBehavior, interval, sleep, timeout},
 };
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -27,6 +27,7 @@ use tonic::{Request, Status, Streaming, client::Grpc};
 use tracing::{debug, info, warn};
 
 use super::{
+    follows::{Follows, Session},
     peers::Peers,
     wary::{self, Wary},
 };
@@ -38,13 +39,13 @@ pub const ITEM_BYTES: usize = 4 * 1_024 * 1_024;
 const MIRROR: &str = "/conclave.federation.v1.MirrorService/Mirror";
 /// The first pause after a break, and the longest.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(2));
+/// How often it is seen whether a session that did not take its items has taken them.
+const CATCH_UP: Duration = Duration::from_millis(100);
 /// How long opening a stream may take.
 const OPENING: Duration = Duration::from_secs(20);
 
 /// Where the items of one session go.
 pub type Sink = mpsc::Sender<MirrorResponse>;
-
-type Session = (MeetingId, SessionNumber);
 
 #[derive(Debug)]
 enum Command {
@@ -102,7 +103,7 @@ impl Mirrors {
                 hub: hub.clone(),
                 commands,
                 shutdown: self.0.shutdown.clone(),
-                follows: HashMap::new(),
+                follows: Follows::default(),
             };
             self.0.tasks.spawn(link.run());
             sender
@@ -117,7 +118,7 @@ struct Link {
     hub: Domain,
     commands: mpsc::UnboundedReceiver<Command>,
     shutdown: CancellationToken,
-    follows: HashMap<Session, (watch::Receiver<u64>, Sink)>,
+    follows: Follows,
 }
 
 /// The stream ended, or the server does.
@@ -158,15 +159,8 @@ impl Link {
     /// Takes a command in; what the hub must hear of it, if there is a stream.
     fn note(&mut self, command: Command) -> Option<Item> {
         match command {
-            Command::Follow(session, durable, sink) => {
-                let item = follow_item(session, &durable);
-                self.follows.insert(session, (durable, sink));
-                Some(item)
-            }
-            Command::Unfollow((meeting, session)) => self.follows.remove(&(meeting, session)).map(|_| {
-                let meeting_id = meeting.as_bytes().to_vec().into();
-                Item::Unfollow(Unfollow { meeting_id, session: session.0 })
-            }),
+            Command::Follow(session, durable, sink) => Some(self.follows.add(session, durable, sink)),
+            Command::Unfollow(session) => self.follows.remove(session),
             Command::Acknowledge(acknowledgement) => Some(Item::Acknowledgement(acknowledgement)),
         }
     }
@@ -183,26 +177,24 @@ impl Link {
             Err(_) => return Ended::Broken(Refusal::UNAVAILABLE),
         };
         debug!(peer = %self.hub, sessions = self.follows.len(), "a mirror stream is open");
-        let again: Vec<_> =
-            self.follows.iter().map(|(session, (durable, _))| follow_item(*session, durable)).collect();
-        for item in again {
-            if send(&requests, item).await.is_err() {
-                return Ended::Broken(Refusal::UNAVAILABLE);
-            }
-        }
+        let mut to_say = self.follows.again();
+        let mut looks = interval(CATCH_UP);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
+            for item in to_say.drain(..) {
+                if send(&requests, item).await.is_err() {
+                    return Ended::Broken(Refusal::UNAVAILABLE);
+                }
+            }
             tokio::select! {
                 () = self.shutdown.cancelled() => return Ended::Shutdown,
                 command = self.commands.recv() => {
                     let Some(command) = command else { return Ended::Shutdown };
-                    if let Some(item) = self.note(command)
-                        && send(&requests, item).await.is_err()
-                    {
-                        return Ended::Broken(Refusal::UNAVAILABLE);
-                    }
+                    to_say.extend(self.note(command));
                 }
+                _ = looks.tick(), if self.follows.is_any_behind() => to_say = self.follows.catch_up(),
                 item = incoming.message() => match item {
-                    Ok(Some(item)) => self.hand_on(item).await,
+                    Ok(Some(item)) => to_say.extend(self.hand_on(item)),
                     Ok(None) => return Ended::Broken(Refusal::UNAVAILABLE),
                     Err(status) => {
                         self.peers.broken(&self.hub).await;
@@ -213,17 +205,12 @@ impl Link {
         }
     }
 
-    async fn hand_on(&mut self, item: MirrorResponse) {
+    fn hand_on(&mut self, item: MirrorResponse) -> Option<Item> {
         let Ok(meeting) = MeetingId::parse(&item.meeting_id) else {
             warn!(peer = %self.hub, "a mirror item without a meeting was dropped");
-            return;
+            return None;
         };
-        let session = (meeting, SessionNumber(item.session));
-        if let Some((_, sink)) = self.follows.get(&session)
-            && sink.send(item).await.is_err()
-        {
-            self.follows.remove(&session);
-        }
+        self.follows.hand_on((meeting, SessionNumber(item.session)), item)
     }
 }
 
@@ -253,9 +240,4 @@ async fn open(
 async fn send(requests: &mpsc::Sender<MirrorRequest>, item: Item) -> Result<(), ()> {
     let sent = timeout(OPENING, requests.send(MirrorRequest { item: Some(item) })).await;
     if matches!(sent, Ok(Ok(()))) { Ok(()) } else { Err(()) }
-}
-
-fn follow_item((meeting, session): Session, durable: &watch::Receiver<u64>) -> Item {
-    let next_sequence = *durable.borrow() + 1;
-    Item::Follow(Follow { meeting_id: meeting.as_bytes().to_vec().into(), session: session.0, next_sequence })
 }

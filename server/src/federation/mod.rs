@@ -5,6 +5,7 @@
 pub mod book;
 pub mod dial;
 pub mod discovery;
+mod follows;
 pub mod inbox;
 pub mod mirror;
 pub mod outbox;

@@ -36,6 +36,7 @@ use super::{
     context::{Context, Out},
     house::{House, WatchOrder},
     journal::{self, Stretch},
+    mirrors::Mirrors,
     rows,
     watcher::{NOTES, Outlet, Watcher, tell_in_passing},
 };
@@ -54,18 +55,12 @@ const TOGETHER: usize = 128;
 /// How often the task looks after those who went away.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// Another server that mirrors the session.
-struct Mirror {
-    domain: Domain,
-    notes: mpsc::Sender<Note<MirrorResponse>>,
-}
-
 struct Task {
     context: Context,
     meeting: MeetingId,
     hub: Hub,
     house: Option<House>,
-    mirrors: Vec<Mirror>,
+    mirrors: Mirrors,
     replies: HashMap<Ticket, Reply<Receipt>>,
     tickets: u64,
     orders: mpsc::Receiver<Order>,
@@ -105,7 +100,7 @@ pub async fn start(context: &Context, meeting: MeetingId) -> store::Result<Optio
         meeting,
         hub,
         house,
-        mirrors: Vec::new(),
+        mirrors: Mirrors::default(),
         replies: HashMap::new(),
         tickets: 0,
         orders,
@@ -174,7 +169,7 @@ impl Task {
 
     async fn tick(&mut self) -> store::Result<()> {
         let pins = self.context.peers.pins();
-        self.mirrors.retain(|mirror| !mirror.notes.is_closed());
+        self.mirrors.sweep();
         let followers = self.mirrors.iter().map(|mirror| mirror.domain.clone()).collect();
         for input in [Input::Followers(followers), Input::Tick] {
             if let Err(error) = self.hub.handle(clock::now(), &pins, input) {
@@ -252,7 +247,7 @@ impl Task {
             }
             Order::Unfollow(domain, session) => {
                 if self.room_of(session).is_ok() {
-                    self.mirrors.retain(|mirror| mirror.domain != domain);
+                    self.mirrors.forget(&domain);
                 }
             }
             Order::Evict(subject, basis) => {
@@ -312,7 +307,7 @@ impl Task {
             Err(Error::UnknownDomain(domain)) if self.may_look_up(&domain) => {
                 let (peers, order, sender) = (self.context.peers.clone(), again(reply), self.again.clone());
                 self.context.tasks.spawn(async move {
-                    if let Err(error) = peers.discover(&domain).await {
+                    if let Err(error) = peers.learn_more(&domain).await {
                         debug!(peer = %domain, %error, "a domain that a meeting needs is not found");
                     }
                     if let Some(sender) = sender.upgrade() {
@@ -395,11 +390,10 @@ impl Task {
             let batch = MirrorBatch { entries: stretch.entries, head: stretch.head };
             mirrored(meeting, session, Item::Batch(batch))
         };
-        self.mirrors.retain(|mirror| mirror.domain != domain);
         let (notes, inbox) = mpsc::channel(NOTES);
         let watcher = Watcher::new(journal, Some(next_sequence.max(1)), inbox, outlet, wrap);
-        self.context.tasks.spawn(watcher.run());
-        self.mirrors.push(Mirror { domain, notes });
+        let stop = self.mirrors.follow(domain, notes);
+        self.context.tasks.spawn(stop.run_until_cancelled_owned(watcher.run()));
         Ok(())
     }
 
@@ -445,7 +439,7 @@ impl Task {
         }
         store.apply(batch).await?;
         let (journal, _, _) = rows::journal(store, self.meeting, session).await?;
-        self.mirrors.clear();
+        self.mirrors.let_go();
         self.house = Some(House::new(self.context.own().clone(), journal, self.context.tasks.clone()));
         Ok(())
     }
@@ -506,7 +500,7 @@ impl Task {
         let (Some(house), Some(room)) = (&mut self.house, self.hub.room()) else { return Ok(()) };
         house.aside(room, aside).await?;
         let after = room.tip().sequence.0;
-        for mirror in &self.mirrors {
+        for mirror in self.mirrors.iter() {
             let item = match aside {
                 Aside::Passing(signed) => Item::Passing(signed.clone()),
                 Aside::Attendance(signed) => Item::Attendance(signed.clone()),
@@ -526,7 +520,7 @@ impl Task {
         let attempt = RefusedAttempt { domain: domain.to_string(), times, time_ms: clock::now().as_ms() };
         house.refused_attempt(room, &attempt).await?;
         let item = MirrorRefusedAttempt { domain: attempt.domain, times, time_ms: attempt.time_ms };
-        for mirror in &self.mirrors {
+        for mirror in self.mirrors.iter() {
             let what = What::Item(mirrored(self.meeting, session, Item::RefusedAttempt(item.clone())));
             let _gone = mirror.notes.try_send(Note { after: 0, what });
         }

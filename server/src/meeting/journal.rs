@@ -21,6 +21,8 @@ use crate::store::{self, Batch, schema};
 const RECENT: usize = 1_024;
 /// Bytes after which a stretch ends with the next head.
 const STRETCH_BYTES: usize = 512 * 1_024;
+/// Entries read from the disk before anything is known of their sizes.
+const FIRST_SCAN: usize = 8;
 /// Bytes of entries kept in memory; the newest entry stays whatever its size.
 const RECENT_BYTES: usize = 4 * 1_024 * 1_024;
 
@@ -142,7 +144,25 @@ impl Journal {
         Ok(page.into_iter().next().filter(|(found, _)| *found == sequence).map(|(_, stored)| stored))
     }
 
+    /// So many entries at most, and no more than are needed for a stretch: they may be large.
     async fn page(&self, from: u64, limit: usize) -> store::Result<Vec<(u64, Stored)>> {
+        let (mut page, mut bytes, mut wanted): (Vec<(u64, Stored)>, _, _) = (Vec::new(), 0, FIRST_SCAN);
+        while page.len() < limit {
+            let next = page.last().map_or(from, |(last, _)| last + 1);
+            let found = self.scan(next, wanted.min(limit - page.len())).await?;
+            let is_all = found.len() < wanted;
+            bytes += found.iter().map(|(_, stored)| stored.encoded_len()).sum::<usize>();
+            page.extend(found);
+            let is_enough = bytes > STRETCH_BYTES && page.iter().any(|(_, stored)| stored.head.is_some());
+            if is_all || is_enough {
+                break;
+            }
+            wanted *= 2;
+        }
+        Ok(page)
+    }
+
+    async fn scan(&self, from: u64, limit: usize) -> store::Result<Vec<(u64, Stored)>> {
         let all = schema::log(&self.meeting, self.session).range();
         let start = schema::log_entry(&self.meeting, self.session, Sequence(from));
         let found = schema::list(&*self.store, all.starting_at(start), limit).await?;
@@ -172,3 +192,45 @@ impl Journal {
 
 /// Shared by the meeting that writes and the streams that read.
 pub type Shared = Arc<Journal>;
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)] // Tests may panic.
+    use super::*;
+    use crate::store::{envelope::DataKey, memory};
+
+    /// A log with a head after each entry, read anew from its store: nothing of it is in memory.
+    async fn reopened(lengths: &[usize]) -> Journal {
+        let store = memory::open(&memory::Disk::new(), &DataKey::from_bytes([1; 32])).unwrap();
+        let (meeting, session) = (MeetingId::from_bytes([1; 32]), SessionNumber(1));
+        let journal = Journal::open(Arc::clone(&store), meeting, session, |_| ()).await.unwrap();
+        for length in lengths {
+            let entry = wire::Entry { content: vec![7; *length].into(), ..wire::Entry::default() };
+            let stored = Stored { entry: Some(entry), head: Some(wire::ServerSigned::default()) };
+            journal.append(vec![stored], Batch::new()).await.unwrap();
+        }
+        let (recent, tip) = (RwLock::default(), watch::Sender::new(0));
+        Journal { store, meeting, session, recent, tip }
+    }
+
+    #[tokio::test]
+    async fn r13_a_page_of_large_entries_is_short_and_one_of_small_ones_long() {
+        let large = reopened(&[limits::MESSAGE_BYTES; 256]).await;
+        let page = large.page(1, limits::ENTRIES_PER_BATCH).await.unwrap();
+        let bytes: usize = page.iter().map(|(_, stored)| stored.encoded_len()).sum();
+        assert!((STRETCH_BYTES..4 * STRETCH_BYTES).contains(&bytes), "{bytes} bytes");
+        let (mut next, mut read) = (1, 0);
+        while let stretch = large.read(next, None).await.unwrap()
+            && !stretch.entries.is_empty()
+        {
+            read += stretch.entries.len();
+            next += stretch.entries.len() as u64;
+        }
+        assert_eq!(read, 256, "all of it, in pieces");
+        let small = reopened(&[100; 300]).await;
+        let all = small.page(1, limits::ENTRIES_PER_BATCH).await.unwrap();
+        let numbers: Vec<_> = all.iter().map(|(number, _)| *number).collect();
+        assert_eq!(numbers, (1..=256).collect::<Vec<_>>());
+        assert_eq!(small.page(290, 256).await.unwrap().len(), 11);
+    }
+}

@@ -1,5 +1,7 @@
 //! The streams over which other servers follow the meetings that this server orders.
 
+use std::{sync::Arc, time::Instant};
+
 use conclave_core::{
     identity::{address::Domain, signed::Label},
     ids::{MeetingId, SessionNumber},
@@ -13,7 +15,7 @@ use conclave_proto::{
 };
 use futures::{StreamExt, stream::BoxStream};
 use prost::Message;
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time::sleep};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming, async_trait};
 use tracing::{debug, warn};
@@ -27,11 +29,16 @@ use crate::{
     },
     refusal::Refusal,
     rpc::{
+        budget::{Budget, Rate},
         caller,
         federation::meeting::{Misses, find, missed},
     },
 };
 
+/// How fast one peer may say anything on its streams; what comes faster is read later.
+const WORDS: Rate = Rate { burst: 10_000.0, per_second: 2_000.0 };
+/// How fast one peer may ask to follow: all its sessions at once after a break, and hardly any later.
+const FOLLOWS: Rate = Rate { burst: 4_096.0, per_second: 64.0 };
 /// Items that wait for the network, for all sessions of one stream together.
 const WAITING: usize = 32;
 
@@ -39,12 +46,32 @@ const WAITING: usize = 32;
 pub struct Mirror {
     registry: Registry,
     misses: Misses,
+    paces: Arc<Paces>,
+}
+
+/// How fast each peer goes, over all its streams.
+struct Paces {
+    words: Budget<Domain>,
+    follows: Budget<Domain>,
+}
+
+impl Paces {
+    /// Waits until there is room for a request; nothing else of the stream is read meanwhile.
+    async fn wait(&self, from: &Domain, request: &MirrorRequest) {
+        let follows = matches!(request.item, Some(Item::Follow(_))).then_some(&self.follows);
+        for budget in [Some(&self.words), follows].into_iter().flatten() {
+            while let Err(refusal) = budget.spend(from, 1.0, Instant::now()) {
+                sleep(refusal.retry_after).await;
+            }
+        }
+    }
 }
 
 impl Mirror {
     /// Of these meetings.
-    pub const fn new(registry: Registry, misses: Misses) -> Self {
-        Self { registry, misses }
+    pub fn new(registry: Registry, misses: Misses) -> Self {
+        let paces = Paces { words: Budget::new(WORDS), follows: Budget::new(FOLLOWS) };
+        Self { registry, misses, paces: Arc::new(paces) }
     }
 }
 
@@ -58,7 +85,8 @@ impl MirrorService for Mirror {
     ) -> Result<Response<Self::MirrorStream>, Status> {
         let from = caller::caller(&request)?;
         let (outlet, items) = mpsc::channel(WAITING);
-        let serving = Serving { registry: self.registry.clone(), misses: self.misses.clone(), from, outlet };
+        let (registry, misses, paces) = (self.registry.clone(), self.misses.clone(), self.paces.clone());
+        let serving = Serving { registry, misses, paces, from, outlet };
         let (tasks, shutdown) = (&self.registry.context().tasks, self.registry.context().shutdown.clone());
         let requests = request.into_inner();
         tasks.spawn(async move {
@@ -75,6 +103,7 @@ impl MirrorService for Mirror {
 struct Serving {
     registry: Registry,
     misses: Misses,
+    paces: Arc<Paces>,
     from: Domain,
     outlet: Outlet<MirrorResponse>,
 }
@@ -88,6 +117,7 @@ impl Serving {
             };
             match request {
                 Ok(Some(request)) => {
+                    self.paces.wait(&self.from, &request).await;
                     if let Err(refusal) = self.take(request).await {
                         let _gone = self.outlet.send(Err(refusal)).await;
                         return;
