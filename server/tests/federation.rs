@@ -138,6 +138,25 @@ async fn fed_06_a_descriptor_is_fetched_again_when_half_of_its_validity_is_over(
 }
 
 #[tokio::test]
+async fn fed_06_a_descriptor_that_lacks_a_key_is_fetched_again_while_it_is_good() {
+    let (authorities, mut north, mut south) = two().await;
+    let known = south.describe(1, |_| {});
+    south.descriptor = south.describe(2, |_| {});
+    let (north_runs, south_runs) = (north.start(&authorities).await, south.start(&authorities).await);
+    let now = conclave_server::clock::now();
+    north_runs.peers.book().accept(&known, &south.domain, now).await.unwrap();
+    let serial = || north_runs.peers.pins().current(&south.domain, now).unwrap().serial;
+    north_runs.peers.discover(&south.domain).await.unwrap();
+    assert_eq!(serial(), 1, "nobody missed anything");
+    north_runs.peers.learn_more(&south.domain).await.unwrap();
+    assert_eq!(serial(), 2);
+    // Not again at once, whoever misses what: nobody answers there any more, and it is not noticed.
+    south_runs.stop().await;
+    north_runs.peers.learn_more(&south.domain).await.unwrap();
+    north_runs.stop().await;
+}
+
+#[tokio::test]
 async fn r20_a_stale_descriptor_is_no_ground_to_connect() {
     let (authorities, mut north, south) = two().await;
     let (north_runs, south) = (north.start(&authorities).await, south.unreachable());

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use conclave_proto::client::v1 as api;
+use conclave_proto::{client::v1 as api, types::v1::ErrorReason};
 use prost::{Message as _, bytes::Bytes};
 
 use super::{
@@ -11,7 +11,10 @@ use super::{
     outbox::{Pending, Work},
     path, stored,
 };
-use crate::{identity::address::Domain, time::Time};
+use crate::{
+    identity::{address::Domain, pins::Change},
+    time::Time,
+};
 
 /// How long to wait before a look-up is made again; doubled each time.
 const RETRY_FIRST: Duration = Duration::from_millis(200);
@@ -24,6 +27,8 @@ pub(super) struct LookUps {
     waiting: Vec<(Domain, Work)>,
     /// Look-ups that failed for want of a connection: how often, and when to make them again.
     failed: Vec<(Domain, u32, Option<Time>)>,
+    /// What is known of this domain is as new as can be had: nothing more is asked for now.
+    settled: Option<Domain>,
 }
 
 impl LookUps {
@@ -39,6 +44,11 @@ impl LookUps {
 
     fn take(&mut self, domain: &Domain) -> Vec<Work> {
         self.failed.retain(|(failed, ..)| failed != domain);
+        self.take_waiting(domain)
+    }
+
+    /// What waits for this descriptor; how often it was looked up in vain stays known.
+    fn take_waiting(&mut self, domain: &Domain) -> Vec<Work> {
         self.waiting.extract_if(.., |(waited, _)| waited == domain).map(|(_, work)| work).collect()
     }
 
@@ -80,7 +90,8 @@ impl LookUps {
 
 impl Device {
     pub(super) fn wait_for(&mut self, domain: Domain, work: Work) {
-        if self.look_ups.waiting().all(|(waited, _)| *waited != domain) {
+        let is_settled = self.look_ups.settled.as_ref() == Some(&domain);
+        if !is_settled && self.look_ups.waiting().all(|(waited, _)| *waited != domain) {
             self.look_up_server(domain.clone());
         }
         self.look_ups.waiting.push((domain, work));
@@ -94,7 +105,8 @@ impl Device {
     /// A descriptor came: pin it, then do what waited for it; if it cannot be believed, all of that fails.
     pub(super) fn server_found(&mut self, now: Time, domain: &Domain, body: &Bytes) {
         match self.pin(now, domain, body) {
-            Ok(()) => {
+            Ok(Change::Same) => self.nothing_new(now, domain),
+            Ok(Change::First | Change::Newer | Change::RootRotated) => {
                 for work in self.look_ups.take(domain) {
                     self.work(now, work);
                 }
@@ -109,21 +121,37 @@ impl Device {
         }
     }
 
-    fn pin(&mut self, now: Time, domain: &Domain, body: &Bytes) -> Result<(), Error> {
+    /// The descriptor that came is the one that is pinned: what still lacks something of it, a newer key, waits as if it had not
+    /// come (spec: DEV-32).
+    fn nothing_new(&mut self, now: Time, domain: &Domain) {
+        self.look_ups.settled = Some(domain.clone());
+        for work in self.look_ups.take_waiting(domain) {
+            self.work(now, work);
+        }
+        self.look_ups.settled = None;
+        if self.look_ups.waiting().all(|(waited, _)| waited != domain) {
+            self.look_ups.take(domain);
+            return;
+        }
+        let message = "its descriptor lacks a key that it signs with".to_owned();
+        let error = ApiError { reason: ErrorReason::Unavailable, message, retry_after: None };
+        self.server_not_found(now, domain, &error);
+    }
+
+    fn pin(&mut self, now: Time, domain: &Domain, body: &Bytes) -> Result<Change, Error> {
         let answer = api::LookUpServerResponse::decode(body.clone())?;
         let descriptor = answer.descriptor.ok_or(Error::Malformed)?;
-        self.pins.accept(&descriptor, now).map_err(|error| Error::of_fresh(domain, error))?;
+        let change = self.pins.accept(&descriptor, now).map_err(|error| Error::of_fresh(domain, error))?;
         self.out.persist(stored::PINS, Some(self.pins.export()));
         if self.pins.pin(domain).is_none() {
             return Err(Error::HomeServer("it gave another server's descriptor"));
         }
-        Ok(())
+        Ok(change)
     }
 
     /// It did not come: sessions wait a while longer if the connection failed, everything else fails.
     pub(super) fn server_not_found(&mut self, now: Time, domain: &Domain, error: &ApiError) {
-        use conclave_proto::types::v1::ErrorReason as R;
-        let lost = matches!(error.reason, R::Unavailable | R::RateLimited);
+        let lost = matches!(error.reason, ErrorReason::Unavailable | ErrorReason::RateLimited);
         let again = lost && self.look_ups.again(domain, now);
         for work in if again { self.look_ups.take_others(domain) } else { self.look_ups.take(domain) } {
             self.go_without(now, domain, work, Error::Api(error.clone()));

@@ -243,6 +243,19 @@ impl Peers {
         if self.pins().current(domain, now).is_ok() { Ok(()) } else { fetched }
     }
 
+    /// Something of a domain could not be verified by what is pinned: its descriptor is fetched, also while the one that is known
+    /// is good, since it may lack a newer key; no more often than a fetch may be repeated (spec: FED-06).
+    pub async fn learn_more(&self, domain: &Domain) -> Result<(), Error> {
+        if *domain == self.0.own {
+            return Ok(());
+        }
+        match self.fetch(domain).await {
+            // It was fetched a moment ago: by what came then it may be verified now.
+            Err(Error::Resting { .. }) if self.pins().current(domain, clock::now()).is_ok() => Ok(()),
+            fetched => fetched,
+        }
+    }
+
     /// The connection to a peer, greeted; made if there is none.
     pub async fn channel(&self, domain: &Domain) -> Result<Channel, Error> {
         if *domain == self.0.own || !self.0.book.allows(domain) {

@@ -313,7 +313,7 @@ impl Task {
             match taken {
                 Ok(()) => return Ok(go),
                 Err(Error::UnknownDomain(domain)) if looked_up.as_ref() != Some(&domain) => {
-                    if let Err(error) = self.context.peers.discover(&domain).await {
+                    if let Err(error) = self.context.peers.learn_more(&domain).await {
                         warn!(peer = %domain, %error, "a domain in a followed session is not found");
                     }
                     looked_up = Some(domain);
