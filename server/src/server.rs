@@ -244,12 +244,14 @@ fn public_port(
         invitation_service_server::InvitationServiceServer, media_service_server::MediaServiceServer,
         meeting_service_server::MeetingServiceServer,
     };
-    use rpc::client::{account, directory, gate, invitation, media as media_calls, meeting};
+    use rpc::client::{account, directory, gate, invitation, look_ups, media as media_calls, meeting};
     let store = || Arc::clone(&setup.store);
     let devices = Devices::new(setup.accounts.clone(), store(), Arc::clone(&setup.device_ca), &setup.limits);
     let gate = gate::Gate::new(Sessions::new(store()), devices.clone());
     let domain = setup.domain.clone();
-    let invitations = invitation::Invitations::new(domain, store(), inbox, outbox, shutdown.clone());
+    let look_ups = Arc::new(look_ups::LookUps::new(peers.clone()));
+    let invitations =
+        invitation::Invitations::new(domain, store(), inbox, outbox, look_ups.clone(), shutdown.clone());
     let media = media_calls::Calls::new(registry.clone(), media, shutdown.clone());
     let router = Router::default()
         .with(
@@ -257,12 +259,12 @@ fn public_port(
                 .max_decoding_message_size(CONTROL),
         )
         .with(
-            DirectoryServiceServer::new(directory::Directory::new(peers.clone(), store()))
+            DirectoryServiceServer::new(directory::Directory::new(peers.clone(), store(), look_ups.clone()))
                 .max_decoding_message_size(CONTROL),
         )
         .with(InvitationServiceServer::new(invitations).max_decoding_message_size(outbox::DELIVERY_BYTES))
         .with(
-            MeetingServiceServer::new(meeting::Meetings::new(registry.clone()))
+            MeetingServiceServer::new(meeting::Meetings::new(registry.clone(), look_ups))
                 .max_decoding_message_size(SUBMISSION),
         )
         .with(MediaServiceServer::new(media).max_decoding_message_size(2 * CONTROL));

@@ -156,6 +156,28 @@ async fn fed_11_c14_a_server_that_guesses_is_throttled_on_calls_and_streams_alik
     world.stop().await;
 }
 
+/// A device may name any host as a hub; it does not make its server try them all.
+#[tokio::test]
+async fn fed_08_a_user_names_only_so_many_hosts_that_nobody_knows() {
+    let world = World::new().await;
+    let mut calls = MeetingServiceClient::new(world.bob.channel.clone());
+    let mut tried = 0;
+    let refused = loop {
+        let request =
+            LookUpMeetingRequest { meeting_id: never(), hub: format!("h{tried}.localhost:1"), look: None };
+        let refused = calls.look_up_meeting(world.bob.request(request)).await.unwrap_err();
+        let refused = Refusal::of_status(&refused);
+        if refused.reason == ErrorReason::RateLimited {
+            break refused;
+        }
+        assert_eq!(refused.reason, ErrorReason::Unavailable);
+        tried += 1;
+        assert!(tried < 400, "nobody stops him");
+    };
+    assert!(!refused.retry_after.is_zero());
+    world.stop().await;
+}
+
 #[tokio::test]
 async fn fed_04_r14_a_redirect_is_not_followed() {
     let authorities = Authorities::new();

@@ -19,7 +19,10 @@ use conclave_core::{
     },
 };
 use conclave_proto::{
-    client::v1::{SignInGuestRequest, account_service_client::AccountServiceClient},
+    client::v1::{
+        LookUpMeetingRequest, SignInGuestRequest, account_service_client::AccountServiceClient,
+        meeting_service_client::MeetingServiceClient,
+    },
     types::v1::ErrorReason,
 };
 use conclave_server::server::Running;
@@ -189,6 +192,16 @@ async fn idn_32_a_guests_session_is_good_for_its_meeting_alone() {
     assert_eq!(refused(visitor.try_run(Command::ListDevices).await), ErrorReason::NotEntitled);
     let receive = Command::Receive { follow: false };
     assert_eq!(refused(visitor.try_run(receive).await), ErrorReason::NotEntitled);
+    // Nor does she have the server ask another hub, in the name of her meeting.
+    let request = LookUpMeetingRequest {
+        meeting_id: link.meeting.as_bytes().to_vec().into(),
+        hub: world.south.domain.to_string(),
+        look: None,
+    };
+    let mut calls = MeetingServiceClient::new(visitor.channel.clone());
+    let elsewhere = calls.look_up_meeting(visitor.request(request)).await.unwrap_err();
+    assert_eq!(elsewhere.code(), tonic::Code::NotFound);
+    assert!(world.runs[0].peers.pins().pin(&world.south.domain).is_none(), "it was not even looked for");
     world.alice.run(Command::Join(Door::Address(other))).await;
     assert_eq!(refused(visitor.try_run(Command::Join(Door::Link(other_link))).await), ErrorReason::NotFound);
     world.stop().await;

@@ -172,7 +172,7 @@ impl Registry {
                 session_policy_version: found.session_policy_version,
                 inside: None,
             }
-        } else if rows::record(&*self.0.context.store, meeting).await?.is_some() {
+        } else if self.is_at(hub, meeting).await? {
             self.look_up_elsewhere(hub, meeting, None).await?
         } else {
             // Whoever asks may be a stranger: no server is looked for in their name.
@@ -180,6 +180,12 @@ impl Registry {
         };
         let (_, chain) = self.verify(hub, meeting, &found).await?;
         Ok(Arc::clone(chain.tip()))
+    }
+
+    /// Whether a meeting that is known here is ordered by this hub.
+    pub async fn is_at(&self, hub: &Domain, meeting: &MeetingId) -> Result<bool, Refusal> {
+        let record = rows::record(&*self.0.context.store, meeting).await?;
+        Ok(record.is_some_and(|record| record.hub() == hub))
     }
 
     /// What another hub holds of a meeting; not verified.
@@ -217,7 +223,7 @@ impl Registry {
         for _ in 0..8 {
             let pins = self.0.context.peers.pins();
             match verify(Trust::Verify(&pins)) {
-                Err(Error::UnknownDomain(domain)) => self.0.context.peers.discover(&domain).await?,
+                Err(Error::UnknownDomain(domain)) => self.0.context.peers.learn_more(&domain).await?,
                 Err(error) => return Err(refusal(&error)),
                 Ok(verified) => return Ok(verified),
             }

@@ -1,6 +1,6 @@
 //! What devices may know of others, through their own server.
 
-use std::time::Instant;
+use std::sync::Arc;
 
 use conclave_core::identity::address::{Domain, UserAddress};
 use conclave_proto::{
@@ -12,19 +12,14 @@ use conclave_proto::{
 };
 use tonic::{Request, Response, Status, async_trait};
 
-use super::gate::caller;
+use super::{gate::caller, look_ups::LookUps};
 use crate::{
     federation::{peers::Peers, wary},
     refusal::Refusal,
-    rpc::{
-        budget::{Budget, Rate},
-        federation::directory::sealing_keys,
-    },
+    rpc::federation::directory::sealing_keys,
     store,
 };
 
-/// How fast one user may have domains and people looked up.
-const LOOK_UPS: Rate = Rate { burst: 200.0, per_second: 5.0 };
 /// Asks another server for its user.
 const LOOK_UP_USER: &str = "/conclave.federation.v1.DirectoryService/LookUpUser";
 /// Largest answer of another server, bytes.
@@ -34,13 +29,13 @@ const ANSWER_BYTES: usize = 512 * 1_024;
 pub struct Directory {
     peers: Peers,
     store: store::Shared,
-    budget: Budget<UserAddress>,
+    look_ups: Arc<LookUps>,
 }
 
 impl Directory {
     /// Asks these peers.
-    pub fn new(peers: Peers, store: store::Shared) -> Self {
-        Self { peers, store, budget: Budget::new(LOOK_UPS) }
+    pub const fn new(peers: Peers, store: store::Shared, look_ups: Arc<LookUps>) -> Self {
+        Self { peers, store, look_ups }
     }
 }
 
@@ -50,7 +45,7 @@ impl DirectoryService for Directory {
         &self,
         request: Request<LookUpServerRequest>,
     ) -> Result<Response<LookUpServerResponse>, Status> {
-        self.budget.spend(caller(&request)?.user(), 1.0, Instant::now())?;
+        self.look_ups.spend(caller(&request)?.user())?;
         let domain = Domain::parse(&request.get_ref().domain).map_err(|_| Refusal::MALFORMED)?;
         let descriptor = if domain == *self.peers.own_domain() {
             self.peers.own_descriptor().clone()
@@ -65,7 +60,7 @@ impl DirectoryService for Directory {
         request: Request<LookUpUserRequest>,
     ) -> Result<Response<LookUpUserResponse>, Status> {
         let caller = caller(&request)?;
-        self.budget.spend(caller.user(), 1.0, Instant::now())?;
+        self.look_ups.spend(caller.user())?;
         let address = UserAddress::parse(&request.get_ref().address).map_err(|_| Refusal::MALFORMED)?;
         let sealing_keys = if address.domain() == self.peers.own_domain() {
             sealing_keys(&*self.store, &address).await?

@@ -1,6 +1,6 @@
 //! Invitations to and from devices of this server.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use conclave_core::{
     identity::address::{DeviceUri, Domain},
@@ -19,7 +19,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, async_trait};
 
-use super::gate::caller;
+use super::{gate::caller, look_ups::LookUps};
 use crate::{
     clock,
     federation::{
@@ -39,6 +39,7 @@ pub struct Invitations {
     store: store::Shared,
     inbox: Inbox,
     outbox: Outbox,
+    look_ups: Arc<LookUps>,
     shutdown: CancellationToken,
 }
 
@@ -49,9 +50,10 @@ impl Invitations {
         store: store::Shared,
         inbox: Inbox,
         outbox: Outbox,
+        look_ups: Arc<LookUps>,
         shutdown: CancellationToken,
     ) -> Self {
-        Self { own, store, inbox, outbox, shutdown }
+        Self { own, store, inbox, outbox, look_ups, shutdown }
     }
 
     /// For a device of this server: delivered, or bounced, at once.
@@ -86,6 +88,9 @@ impl InvitationService for Invitations {
                 return Err(Refusal::WRONG_DOMAIN.into());
             }
             by_domain.entry(recipient.domain().clone()).or_default().push(invitation);
+        }
+        for domain in by_domain.keys() {
+            self.look_ups.turn_to(caller.user(), domain)?;
         }
         for (domain, invitations) in by_domain {
             if domain == self.own {

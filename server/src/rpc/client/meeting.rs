@@ -1,6 +1,9 @@
 //! Meetings as devices see them, whichever server is the hub.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use conclave_core::{
     identity::address::{DeviceUri, Domain, UserAddress},
@@ -25,7 +28,7 @@ use tokio::{sync::mpsc, time::timeout};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, async_trait};
 
-use super::gate::caller;
+use super::{gate::caller, look_ups::LookUps};
 use crate::{
     account::sessions::Caller,
     meeting::{follower, house::WatchOrder, hub, registry::Registry},
@@ -46,6 +49,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub struct Meetings {
     registry: Registry,
     misses: Budget<UserAddress>,
+    look_ups: Arc<LookUps>,
 }
 
 /// A meeting as a device names it.
@@ -56,17 +60,21 @@ struct Named {
 
 impl Meetings {
     /// Of these meetings.
-    pub fn new(registry: Registry) -> Self {
-        Self { registry, misses: Budget::new(MISSES) }
+    pub fn new(registry: Registry, look_ups: Arc<LookUps>) -> Self {
+        Self { registry, misses: Budget::new(MISSES), look_ups }
     }
 
-    fn named(&self, id: &[u8], hub: &str, caller: &Caller) -> Result<Named, Refusal> {
+    async fn named(&self, id: &[u8], hub: &str, caller: &Caller) -> Result<Named, Refusal> {
         self.misses.check(caller.user(), 1.0, Instant::now())?;
         let id = MeetingId::parse(id).map_err(|_| Refusal::MALFORMED)?;
-        if caller.only.is_some_and(|only| only != id) {
+        let hub = Domain::parse(hub).map_err(|_| Refusal::MALFORMED)?;
+        if let Some(only) = caller.only
+            && (only != id || !self.registry.is_at(&hub, &id).await?)
+        {
             return Err(Refusal::NOT_FOUND); // IDN-32
         }
-        Ok(Named { id, hub: Domain::parse(hub).map_err(|_| Refusal::MALFORMED)? })
+        self.look_ups.turn_to(caller.user(), &hub)?;
+        Ok(Named { id, hub })
     }
 
     fn is_here(&self, named: &Named) -> bool {
@@ -127,7 +135,7 @@ impl Meetings {
         device: DeviceUri,
         session: SessionNumber,
         epoch: Epoch,
-    ) -> Result<std::sync::Arc<[u8]>, Refusal> {
+    ) -> Result<Arc<[u8]>, Refusal> {
         if self.is_here(named) {
             let meeting = self.registry.hub(&named.id).await?;
             meeting.ask(|reply| hub::Order::Tree { device, session, epoch, reply }).await
@@ -178,7 +186,7 @@ impl MeetingService for Meetings {
     ) -> Result<Response<LookUpMeetingResponse>, Status> {
         let caller = caller(&request)?;
         let request = request.into_inner();
-        let named = self.named(&request.meeting_id, &request.hub, &caller)?;
+        let named = self.named(&request.meeting_id, &request.hub, &caller).await?;
         // MTG-34: nobody asks in another's name.
         if request.look.as_ref().is_some_and(|look| look.device != caller.device.to_string()) {
             return Err(Refusal::from(ErrorReason::NotEntitled).into());
@@ -190,7 +198,7 @@ impl MeetingService for Meetings {
     async fn submit(&self, request: Request<SubmitRequest>) -> Result<Response<SubmitResponse>, Status> {
         let caller = caller(&request)?;
         let request = request.into_inner();
-        let named = self.named(&request.meeting_id, &request.hub, &caller)?;
+        let named = self.named(&request.meeting_id, &request.hub, &caller).await?;
         let submission = request.submission.as_ref().ok_or(Refusal::MALFORMED)?;
         let submission = Submission::read(submission).map_err(|error| hub::refusal(&error.into()))?;
         if submission.device != caller.device {
@@ -217,7 +225,7 @@ impl MeetingService for Meetings {
     async fn watch(&self, request: Request<WatchRequest>) -> Result<Response<Self::WatchStream>, Status> {
         let caller = caller(&request)?;
         let request = request.into_inner();
-        let named = self.named(&request.meeting_id, &request.hub, &caller)?;
+        let named = self.named(&request.meeting_id, &request.hub, &caller).await?;
         let key_package_ref = match request.key_package_ref.len() {
             0 => None,
             _ => Some(KeyPackageRef::parse(&request.key_package_ref).map_err(|_| Refusal::MALFORMED)?),
@@ -249,7 +257,7 @@ impl MeetingService for Meetings {
     ) -> Result<Response<Self::FetchTreeStream>, Status> {
         let caller = caller(&request)?;
         let request = request.into_inner();
-        let named = self.named(&request.meeting_id, &request.hub, &caller)?;
+        let named = self.named(&request.meeting_id, &request.hub, &caller).await?;
         let (session, epoch) = (SessionNumber(request.session), Epoch(request.epoch));
         let tree = self.tree(&named, caller.device.clone(), session, epoch).await;
         let tree = self.missed(caller.user(), tree)?;
@@ -266,7 +274,7 @@ impl MeetingService for Meetings {
     ) -> Result<Response<ChangePolicyResponse>, Status> {
         let caller = caller(&request)?;
         let request = request.into_inner();
-        let named = self.named(&request.meeting_id, &request.hub, &caller)?;
+        let named = self.named(&request.meeting_id, &request.hub, &caller).await?;
         let statement = request.statement.ok_or(Refusal::MALFORMED)?;
         let changed = async {
             if self.is_here(&named) {

@@ -4,5 +4,6 @@ pub mod account;
 pub mod directory;
 pub mod gate;
 pub mod invitation;
+pub mod look_ups;
 pub mod media;
 pub mod meeting;
