@@ -313,3 +313,29 @@ fn log_01_entries_of_one_group_that_follow_one_another_share_a_head() {
     assert!(matches!(&outputs[0], hub::Output::Append { entries, .. } if entries.len() == 10));
     assert_eq!(outputs.len(), 11, "one batch, then ten replies");
 }
+
+/// A follower takes items of a few megabytes: what one member says at once must come in several.
+#[test]
+fn log_07_what_is_written_together_is_no_larger_than_a_batch() {
+    let mut world = World::running();
+    let from = world.devices[ALICE].uri().domain().clone();
+    for number in 0..40 {
+        let text = vec![number; 60_000];
+        let sealed = world.devices[ALICE].member.as_mut().unwrap().seal(&text).unwrap();
+        let (submission, ticket) = (world.signed(ALICE, Kind::Message, sealed), world.ticket());
+        let input = hub::Input::Submit { ticket, from: from.clone(), submission, attachment: Bytes::new() };
+        world.hub.handle(world.now, &world.pins, input).unwrap();
+    }
+    let batches: Vec<_> = std::iter::from_fn(|| world.hub.poll())
+        .filter_map(|output| match output {
+            hub::Output::Append { entries, .. } => Some(entries),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(batches.iter().map(Vec::len).sum::<usize>(), 40);
+    assert_eq!(batches.len(), 3, "as few as can be");
+    for entries in batches {
+        let bytes: usize = entries.iter().map(|entry| entry.content().len()).sum();
+        assert!(bytes <= limits::BATCH_BYTES, "{bytes}");
+    }
+}

@@ -259,10 +259,11 @@ impl Hub {
         self.count_word(from, now)?;
         let room = self.takes_part(from, now)?;
         // What is claimed costs nothing to look at; only what may be so is verified.
-        let claimed = Attendance::claimed_device(&signed).filter(|device| device.domain() == from);
-        if claimed.is_none_or(|device| room.member(&device).is_none()) {
-            return Err(room::Error::NotMember.into());
+        let claimed = Attendance::claimed_device(&signed).ok_or(submission::Error::Malformed("device"))?;
+        if claimed.domain() != from {
+            return Err(submission::Error::WrongDomain.into());
         }
+        room.member(&claimed).ok_or(room::Error::NotMember)?;
         let said = room.check_attendance(&signed, Trust::Verify(pins), now)?;
         let length = signed.signed.as_ref().map_or(0, |signed| signed.payload.len());
         if !self.rates.take(&said.device, Kind::Passing, length, now) {
