@@ -167,17 +167,17 @@ fn certificate(connection: &Connection) -> Option<CertificateDer<'static>> {
 
 /// Reads what the peer says, no faster than it is taken.
 async fn read_control(mut stream: RecvStream, heard: mpsc::Sender<Heard>) -> LinkError {
-    let (waiting, mut pace) = (Arc::new(Semaphore::new(WAITING)), Pace::new(Instant::now()));
+    let (places, mut speed) = (Arc::new(Semaphore::new(WAITING)), Pace::new(Instant::now()));
     loop {
-        let (message, length) = match control::read(&mut stream).await {
+        let (message, bytes) = match control::read(&mut stream).await {
             Ok(read) => read,
             Err(error) => return error,
         };
-        sleep(pace.take(length, Instant::now())).await;
+        sleep(speed.take(bytes, Instant::now())).await;
         // A newer peer's message.
         let Some(message) = message.message else { continue };
-        let Ok(place) = waiting.clone().acquire_owned().await else { return LinkError::NotNeeded };
-        if heard.send((message, place)).await.is_err() {
+        let Ok(permit) = places.clone().acquire_owned().await else { return LinkError::NotNeeded };
+        if heard.send((message, permit)).await.is_err() {
             return LinkError::NotNeeded;
         }
     }
