@@ -583,34 +583,3 @@ fn dev_13_a_connection_that_breaks_while_entering_does_not_keep_the_device_out()
     scenario.run_for(Duration::from_secs(5)).unwrap();
     assert_eq!(scenario.federation.diary(carol, &meeting).texts(), ["alice 1"]);
 }
-
-/// Her server has no newer descriptor than the one that lacks the key.
-#[test]
-fn dev_32_a_key_that_no_descriptor_names_is_looked_for_a_few_times_and_not_for_ever() {
-    let (mut scenario, _, bob) = two_inside();
-    let (carol, meeting) = (scenario.people[2], scenario.meeting.clone());
-    scenario.enter(carol);
-    let asked: Rc<RefCell<u32>> = Rc::default();
-    let count = asked.clone();
-    scenario.federation.device_lies(carol, move |path, body| {
-        *count.borrow_mut() += u32::from(path.ends_with("/LookUpServer"));
-        body
-    });
-    scenario.federation.server_lies(DOMAINS[1], |path, body| {
-        if !path.ends_with("/Watch") {
-            return body;
-        }
-        let mut item = api::WatchResponse::decode(body).unwrap();
-        if let Some(api::watch_response::Item::Batch(batch)) = &mut item.item
-            && let Some(head) = &mut batch.head
-        {
-            head.key_id = "of tomorrow".into();
-        }
-        item.encode_to_vec().into()
-    });
-    let chat = Command::Chat { meeting: meeting.clone(), text: "bob 1".into() };
-    scenario.federation.ask(bob, chat).unwrap();
-    scenario.federation.run_for(Duration::from_mins(1));
-    let asked = *asked.borrow();
-    assert!((2..=8).contains(&asked), "{asked} times");
-}
