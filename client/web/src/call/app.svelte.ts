@@ -7,7 +7,6 @@ import { StoreError } from '../core/store';
 import { meetingAddress, problemIn } from '../core/wasm';
 import * as capture from '../media/capture';
 import { ring } from '../media/ring';
-import { dateAndTimeOf } from '../text';
 import { Call } from './call.svelte';
 import { meetingOf } from './links';
 import { name } from './names';
@@ -17,7 +16,7 @@ import * as tab from './tab';
 
 export type Place =
   | { at: 'starting' }
-  | { at: 'failed'; text: string; variables: Record<string, string> }
+  | { at: 'failed'; text: string; variables: Record<string, string | Date> }
   | { at: 'other-tab' }
   | { at: 'sign-in' }
   | { at: 'start' }
@@ -240,9 +239,10 @@ export class App {
 }
 
 /** The sentence for what keeps the page from working. */
-function failure(error: unknown): { text: string; variables: Record<string, string> } {
+function failure(error: unknown): { text: string; variables: Record<string, string | Date> } {
   if (error instanceof ClockError) {
-    return { text: 'wrong-clock', variables: { here: dateAndTimeOf(error.here.getTime()), there: dateAndTimeOf(error.there.getTime()) } };
+    // How a time is written, the texts know.
+    return { text: 'wrong-clock', variables: { here: error.here, there: error.there } };
   }
   if (error instanceof StoreError) return { text: 'cannot-store', variables: {} };
   return { text: 'loading-failed', variables: { reason: error instanceof Error ? error.message : String(error) } };
