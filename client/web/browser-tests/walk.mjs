@@ -1,5 +1,6 @@
 // One walk through every state of the page, for those who look at each: the screenshots and the accessibility test.
 
+import assert from 'node:assert/strict';
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,6 +11,9 @@ import { Person } from './person.mjs';
 import { until } from './until.mjs';
 
 const PASSWORD = 'correct horse battery';
+const HOUR_MS = 3_600_000;
+/** What the browser notes of a server that was killed. */
+const CUT = [/^Failed to load resource: net::ERR_(CONNECTION_REFUSED|CONNECTION_RESET|INCOMPLETE_CHUNKED_ENCODING|EMPTY_RESPONSE) /u];
 
 /** Starts two organisations, walks, and calls `look(state, page)` in each state. `options` go to every browser context. */
 export async function walk(browser, options, look) {
@@ -34,6 +38,11 @@ async function journey({ browser, options, look, north, south }) {
     for (const hook of hooks) await person.context.addInitScript(hook);
     return person;
   };
+  const found = [];
+  const dismiss = async (person) => {
+    found.push(...(await person.misdeeds()).map((one) => `${person.user}: ${one}`));
+    await person.close();
+  };
   const [alice, bob] = [await open(north, 'alice', lossy), await open(south, 'bob')];
   const { page } = alice;
   const submit = (one) => one.click('form button.primary');
@@ -51,6 +60,11 @@ async function journey({ browser, options, look, north, south }) {
   await submit(page);
   await page.waitForSelector('input[name=title]');
   await look('start-empty', page);
+  const second = await alice.context.newPage();
+  await second.goto(north.origin);
+  await second.waitForSelector('main [role=alert]');
+  await look('other-tab', second);
+  await second.close();
   await page.click('.plan');
   await page.waitForSelector('dialog input[name=when]');
   await look('schedule', page);
@@ -80,6 +94,17 @@ async function journey({ browser, options, look, north, south }) {
   await guest.page.goto(`${north.origin}${link}`);
   await guest.page.waitForSelector('input[name=guest]');
   await look('guest', guest.page);
+  await guest.page.locator('form button').nth(2).click();
+  await guest.page.waitForSelector('input[autocomplete=email]');
+  await look('elsewhere', guest.page);
+  await guest.page.locator('form button').nth(1).click();
+  await guest.page.waitForSelector('input[name=guest]');
+
+  const late = await Person.open(browser, north, 'late', PASSWORD, { ...options, clockOff: HOUR_MS });
+  await late.page.goto(`${north.origin}${link}`);
+  await late.page.waitForSelector('main [role=alert]');
+  await look('failed', late.page);
+  await dismiss(late);
 
   const carol = await open(north, 'carol', denied);
   await carol.page.goto(`${north.origin}${link}`);
@@ -89,7 +114,7 @@ async function journey({ browser, options, look, north, south }) {
   await submit(carol.page);
   await carol.page.waitForFunction(() => document.querySelectorAll('.side .problem [role=alert]').length === 2);
   await look('before-denied', carol.page);
-  await carol.close();
+  await dismiss(carol);
 
   await bob.page.goto(`${south.origin}${link}`);
   await bob.page.waitForSelector('.card');
@@ -148,6 +173,19 @@ async function journey({ browser, options, look, north, south }) {
   await page.locator('form:has([name=invite]) .primary').click();
   await dora.page.waitForSelector('.invitation');
   await look('start-invited', dora.page);
+  await dora.page.click('.invitation .primary');
+  await dora.page.click('.join');
+  await control(dora.page, 'leave').click();
+  await dora.page.waitForSelector('.message h1');
+  await look('over-left', dora.page);
+  await dora.page.locator('.message .button').first().click();
+  await dora.page.click('.join');
+  await control(dora.page, 'leave').waitFor();
+  found.push(...(await dora.misdeeds()).map((one) => `dora: ${one}`));
+  await dora.page.close();
+  await page.waitForSelector('[data-away]');
+  await look('room-away', page);
+  await page.waitForFunction(() => document.querySelectorAll('[data-member]').length === 2, undefined, { timeout: 60_000 });
   await dora.close();
   await page.keyboard.press('Escape');
 
@@ -162,6 +200,11 @@ async function journey({ browser, options, look, north, south }) {
   await page.waitForFunction(() => document.querySelectorAll('figure').length === 3);
   await page.keyboard.press('Escape');
   await look('room-three', page);
+  await control(bob.page, 'share').click();
+  await until('alice sees the screen', async () => (await alice.framesOf(bob, 'screen')) > 3);
+  await look('room-shared', page);
+  await control(bob.page, 'share').click();
+  await page.waitForFunction(() => document.querySelectorAll('figure[data-kind=screen]').length === 0);
   await control(bob.page, 'hand').click();
   await page.waitForSelector('figure .hand');
   await control(page, 'smile').click();
@@ -196,12 +239,29 @@ async function journey({ browser, options, look, north, south }) {
   await page.keyboard.press('Escape');
   await control(page, 'more').click();
   await page.keyboard.press('End');
+  for (let up = 0; up < 5; up += 1) await page.keyboard.press('ArrowUp');
+  await page.keyboard.press('Enter');
+  await page.waitForSelector('.large figure');
+  await look('room-speaker', page);
+  await control(page, 'more').click();
+  await page.keyboard.press('End');
   for (let up = 0; up < 3; up += 1) await page.keyboard.press('ArrowUp');
   await page.keyboard.press('Enter');
   await page.waitForFunction(() => document.querySelectorAll('figure video').length === 0);
   await look('room-sound-only', page);
 
+  await bob.expecting(CUT, async () => {
+    await south.stop('SIGKILL');
+    await bob.page.waitForSelector('.notice.warn');
+    await look('room-server-lost', bob.page);
+    await south.start();
+    await bob.page.waitForFunction(() => document.querySelector('.notice.warn') === null);
+  });
+
   await control(page, 'people').click();
+  await page.locator('[aria-labelledby=hosting] button').first().click();
+  await page.waitForFunction(() => document.querySelector('header .state.quiet') !== null);
+  await look('room-locked', page);
   await page.locator('[data-member] button').last().click();
   await page.waitForSelector('dialog .danger');
   await look('room-confirm', page);
@@ -218,5 +278,6 @@ async function journey({ browser, options, look, north, south }) {
   await page.locator('header button').click();
   await page.waitForSelector('.account li');
   await look('start-account', page);
-  for (const person of [alice, bob, guest]) await person.close();
+  for (const person of [alice, bob, guest]) await dismiss(person);
+  assert.deepEqual(found, []);
 }
