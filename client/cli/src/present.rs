@@ -36,6 +36,7 @@ pub fn event(event: &Event) -> Note {
             Ok(done) => self::done(done),
             Err(error) => self::error(error),
         },
+        Event::SignedOut => Note::new("signed_out", json!({}), "Your session has ended. Sign in again."),
         Event::Invited(invited) => invitation(invited),
         Event::Bounced { recipient, reason } => Note::new(
             "bounced",
@@ -260,7 +261,7 @@ pub fn call_event(meeting: &MeetingAddress, event: &CallEvent) -> Note {
                     "sequence": sequence.0 }),
             format!("{}: {}", from.user(), clean(text)),
         ),
-        CallEvent::Policy(policy) => self::policy(policy),
+        CallEvent::Policy { policy, .. } => self::policy(policy),
         CallEvent::Tracks { device, tracks } => {
             let all: Vec<Value> =
                 tracks.iter().map(|t| json!({ "track": t.number, "kind": t.kind })).collect();

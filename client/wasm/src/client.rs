@@ -71,6 +71,11 @@ impl Client {
         self.device.uri().map(ToString::to_string)
     }
 
+    /// The one meeting that this device, a guest's, is good for.
+    pub fn guest_of(&self) -> Option<String> {
+        self.device.guest_of().map(view::address)
+    }
+
     /// Begins a command, given as JSON; its end comes as an event that names this number. Throws a problem, as JSON.
     pub fn command(&mut self, json: &str) -> Result<f64, JsValue> {
         let command = command::parse(json).map_err(|error| problem(&error.problem()))?;

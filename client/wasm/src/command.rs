@@ -50,6 +50,7 @@ enum Wire {
     Look { meeting: String },
     LinkFor { meeting: String, address: String },
     Receive {},
+    Dismiss { meeting: String },
     Join { meeting: String },
     Leave { meeting: String },
     Chat { meeting: String, text: String },
@@ -153,6 +154,7 @@ pub(crate) fn parse(json: &str) -> Result<Command, Error> {
             Command::LinkFor { meeting: address(&meeting)?, address: user(&who)? }
         }
         Wire::Receive {} => Command::Receive { follow: true },
+        Wire::Dismiss { meeting } => Command::Dismiss(address(&meeting)?),
         Wire::Join { meeting } => Command::Join(door(&meeting)?),
         Wire::Leave { meeting } => Command::Leave(address(&meeting)?),
         Wire::Chat { meeting, text } => Command::Chat { meeting: address(&meeting)?, text },

@@ -10,7 +10,10 @@ use conclave_core::{
         problem::Problem,
     },
     group::suite::Suite,
-    meeting::policy::{Policy, Role},
+    meeting::{
+        link::Link,
+        policy::{Policy, Role},
+    },
 };
 use conclave_proto::types::v1::{self as types, ErrorReason};
 use data_encoding::HEXLOWER;
@@ -26,6 +29,7 @@ pub(crate) fn event(event: &Event) -> Value {
             };
             json!({ "type": "done", "request": request.0, "done": done, "error": error })
         }
+        Event::SignedOut => json!({ "type": "signed_out" }),
         Event::Invited(invited) => invitation(invited),
         Event::Bounced { recipient, reason } => {
             json!({ "type": "bounced", "recipient": recipient, "reason": reason })
@@ -53,7 +57,7 @@ pub(crate) fn problem(problem: &Problem) -> Value {
     json!({ "id": problem.id(), "arguments": arguments.collect::<serde_json::Map<_, _>>() })
 }
 
-fn address(meeting: &MeetingAddress) -> String {
+pub(crate) fn address(meeting: &MeetingAddress) -> String {
     format!("{}@{}", meeting.id, meeting.hub)
 }
 
@@ -84,7 +88,10 @@ fn done_fields(done: &Done) -> Value {
 }
 
 fn meeting(meeting: &Meeting) -> Value {
-    json!({ "meeting": address(&meeting.address), "title": meeting.title, "starts_ms": meeting.starts_ms, "length_s": meeting.length_s, "present": meeting.present,
+    let invited = meeting.invited.as_ref();
+    let invited =
+        invited.map(|invited| json!({ "by": invited.by.to_string(), "dismissed": invited.dismissed }));
+    json!({ "meeting": address(&meeting.address), "invited": invited, "title": meeting.title, "starts_ms": meeting.starts_ms, "length_s": meeting.length_s, "present": meeting.present,
             "ended": meeting.ended, "link": meeting.link.as_ref().map(ToString::to_string) })
 }
 
@@ -129,7 +136,7 @@ fn call_event(event: &CallEvent) -> Value {
             json!({ "type": "chat", "device": from.to_string(), "address": from.user().to_string(), "text": text,
                     "id": id, "time_ms": time.as_ms() })
         }
-        CallEvent::Policy(policy) => self::policy(policy),
+        CallEvent::Policy { policy, link } => self::policy(policy, link.as_ref()),
         CallEvent::Tracks { device, tracks } => {
             let all = tracks.iter().map(|track| json!({ "number": track.number, "kind": kind(track) }));
             json!({ "type": "tracks", "device": device.to_string(), "tracks": all.collect::<Value>() })
@@ -173,12 +180,12 @@ fn roster(roster: &Roster) -> Value {
             "members": members.collect::<Value>() })
 }
 
-fn policy(policy: &Policy) -> Value {
+fn policy(policy: &Policy, link: Option<&Link>) -> Value {
     let rules = policy.rules();
     let hosts: Value = rules.hosts.iter().map(ToString::to_string).collect();
     let co_hosts: Value = rules.co_hosts.iter().map(ToString::to_string).collect();
     json!({ "type": "policy", "hosts": hosts, "co_hosts": co_hosts, "guests_allowed": rules.guests_allowed, "lobby": rules.lobby, "locked": rules.locked, "ended": rules.ended,
-            "link": rules.link_key.is_some() })
+            "link": link.map(ToString::to_string) })
 }
 
 fn over(over: &Over) -> Value {

@@ -7,10 +7,12 @@ use zeroize::Zeroizing;
 
 use super::{
     Device, Error,
-    command::RequestId,
-    event::{Done, Event},
+    command::{MeetingAddress, RequestId},
+    event::{Done, Event, Over},
     outbox::Pending,
-    path, stored,
+    path,
+    session::guest_meeting,
+    stored,
 };
 use crate::{
     identity::{
@@ -34,13 +36,25 @@ pub(super) struct Account {
     pub(super) chain: Chain,
     /// When the certificate began and ends.
     pub(super) validity: (Time, Time),
+    /// When the session ends.
+    pub(super) expires: Time,
+    /// The one meeting of a guest.
+    pub(super) meeting: Option<MeetingAddress>,
     /// The bearer token.
     token: Zeroizing<String>,
+}
+
+/// A sign-in that is not answered yet.
+pub(super) struct SigningIn {
+    key: SigningKey,
+    /// The one meeting of a guest.
+    meeting: Option<MeetingAddress>,
 }
 
 impl Account {
     /// What is kept in the profile.
     pub(super) fn stored(&self) -> Vec<u8> {
+        let meeting = self.meeting.as_ref();
         stored::Account {
             seed: self.key.seed().to_vec(),
             uri: self.uri.to_string(),
@@ -48,6 +62,11 @@ impl Account {
             token: self.token.to_string(),
             not_before_ms: self.validity.0.as_ms(),
             not_after_ms: self.validity.1.as_ms(),
+            expires_ms: self.expires.as_ms(),
+            guest_meeting: meeting
+                .map(|meeting| Bytes::copy_from_slice(meeting.id.as_bytes()))
+                .unwrap_or_default(),
+            guest_hub: meeting.map(|meeting| meeting.hub.to_string()).unwrap_or_default(),
         }
         .encode_to_vec()
     }
@@ -60,6 +79,8 @@ impl Account {
             uri: DeviceUri::parse(&account.uri).ok()?,
             chain: Chain::parse(&account.chain).ok()?,
             validity: (Time::from_ms(account.not_before_ms), Time::from_ms(account.not_after_ms)),
+            expires: Time::from_ms(account.expires_ms),
+            meeting: guest_meeting(&account.guest_meeting, &account.guest_hub),
             token: account.token.into(),
         })
     }
@@ -106,7 +127,7 @@ impl Device {
             label: label.to_owned(),
             device_id,
         };
-        self.signing_in = Some(key);
+        self.signing_in = Some(SigningIn { key, meeting: None });
         self.out.call(path::SIGN_IN, &message, Pending::SignIn { request });
         Ok(())
     }
@@ -125,14 +146,16 @@ impl Device {
             hub: link.hub.to_string(),
             link_signature: Bytes::copy_from_slice(&guest::prove(secret, &link.meeting, &device)),
         };
-        self.signing_in = Some(key);
+        let meeting = MeetingAddress { id: link.meeting, hub: link.hub.clone() };
+        self.signing_in = Some(SigningIn { key, meeting: Some(meeting) });
         self.out.call(path::SIGN_IN_GUEST, &message, Pending::SignIn { request });
         Ok(())
     }
 
     pub(super) fn signed_in(&mut self, now: Time, request: RequestId, body: &Bytes) -> Result<(), Error> {
         let answer = api::SignInResponse::decode(body.clone())?;
-        let key = self.signing_in.clone().ok_or(Error::NotSignedIn)?;
+        let SigningIn { key, meeting } = self.signing_in.as_ref().ok_or(Error::NotSignedIn)?;
+        let (key, meeting) = (key.clone(), meeting.clone());
         let uri = DeviceUri::parse(&answer.device)?;
         let chain = Chain::parse(&answer.certificate_chain)?;
         self.out.token(Some(&answer.session_token));
@@ -142,7 +165,12 @@ impl Device {
             return Err(Error::HomeServer("it certified another device than the one that signed in"));
         }
         let validity = (verified.not_before, verified.not_after);
-        let account = Account { key, uri, chain, validity, token: answer.session_token.into() };
+        if self.make_room_for(uri.user()) {
+            self.out.token(Some(&answer.session_token));
+        }
+        let expires = Time::from_ms(answer.session_expires_ms);
+        let token = answer.session_token.into();
+        let account = Account { key, uri, chain, validity, expires, meeting, token };
         self.out.persist(stored::ACCOUNT, Some(account.stored()));
         self.account = Some(account);
         self.signing_in = None;
@@ -192,14 +220,16 @@ impl Device {
     ) -> Result<(), Error> {
         let answer = api::SignOutResponse::decode(body.clone())?;
         if this_device {
-            self.account = None;
-            self.sealing.forget();
-            self.out.token(None);
-            self.out.persist(stored::ACCOUNT, None);
-            self.out.persist(stored::SEALING, None);
+            self.end_session(&Over::Left, None);
         }
-        self.out.event(Event::Done { request, result: Ok(Done::SignedOut(answer.ended)) });
+        self.done(request, Ok(Done::SignedOut(answer.ended)));
         Ok(())
+    }
+
+    /// The home server knows of no session any more, so that this device's is over too.
+    pub(super) fn was_signed_out(&mut self, request: RequestId) {
+        self.end_session(&Over::Left, None);
+        self.done(request, Ok(Done::SignedOut(0)));
     }
 
     pub(super) fn devices_listed(&mut self, request: RequestId, body: &Bytes) -> Result<(), Error> {

@@ -106,6 +106,8 @@ pub enum Command {
         /// Whether to keep listening.
         follow: bool,
     },
+    /// Ask no more about an invitation; the meeting stays in the list.
+    Dismiss(MeetingAddress),
     /// Enter a meeting.
     Join(Door),
     /// Go.

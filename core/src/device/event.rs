@@ -28,6 +28,8 @@ pub enum Event {
         /// How.
         result: Result<Done, super::Error>,
     },
+    /// The home server knows this device's session no longer.
+    SignedOut,
     /// An invitation came.
     Invited(Invited),
     /// An own invitation could not be delivered.
@@ -96,6 +98,17 @@ pub struct Meeting {
     pub present: u32,
     /// Over for good.
     pub ended: bool,
+    /// The invitation to it, if this device was invited and has not been in it.
+    pub invited: Option<OpenInvitation>,
+}
+
+/// An invitation that was not answered by entering.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenInvitation {
+    /// Who invites.
+    pub by: UserAddress,
+    /// Whether the person wants to be asked no more.
+    pub dismissed: bool,
 }
 
 /// What a meeting is, seen from outside; record and policy are verified on this device.
@@ -184,7 +197,12 @@ pub enum CallEvent {
         sequence: Sequence,
     },
     /// The rules changed.
-    Policy(Arc<Policy>),
+    Policy {
+        /// As they are now.
+        policy: Arc<Policy>,
+        /// The link that admits by them, if this device knows it.
+        link: Option<Link>,
+    },
     /// What somebody publishes now.
     Tracks {
         /// Who.

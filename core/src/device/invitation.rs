@@ -219,6 +219,12 @@ impl Device {
             starts_ms: details.starts_ms,
             record: invitation.record,
             length_s: details.length_s,
+            inviter: inviter.uri.user().to_string(),
+            invited_until_ms: invitation.expires_ms,
+            dismissed: self
+                .meetings
+                .get(&address)
+                .is_some_and(|kept| kept.dismissed && kept.invited_until_ms == invitation.expires_ms),
         };
         let secret = kept.secret();
         self.keep_meeting(address.clone(), kept);

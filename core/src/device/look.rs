@@ -102,6 +102,7 @@ impl Device {
             (None, None) => (None, 0, 0),
         };
         let rules = chain.tip().rules();
+        let is_over = rules.ended;
         let looked = Looked {
             title: title.map(|title| title.chars().take(limits::TITLE_CHARACTERS).collect()),
             starts_ms,
@@ -118,6 +119,9 @@ impl Device {
             guests_allowed: rules.guests_allowed,
             meeting,
         };
+        if is_over {
+            self.invitation_answered(&looked.meeting);
+        }
         self.done(request, Ok(Done::Looked(Box::new(looked))));
         Ok(())
     }
@@ -145,22 +149,18 @@ impl Device {
             return Err(Error::NoLink);
         }
         let asked = call.as_ref().and_then(|call| call.link_secret.clone());
-        let secret = kept.and_then(stored::Meeting::secret).or(asked);
-        let admits = if let Some(inside) = call.and_then(Call::inside) {
+        let secret = if let Some(inside) = call.and_then(Call::inside) {
             // Inside, the key in force is known; a link that was changed since admits nobody.
             let key = inside.link_key();
-            secret.as_ref().is_some_and(|secret| key == Some(secret.link_key().public()))
+            self.secret_in_force(meeting, key.as_ref())
         } else {
+            let secret = kept.and_then(stored::Meeting::secret).or(asked);
             let record = kept.and_then(|kept| kept.record.as_ref());
             let record = record.and_then(|signed| Record::open(signed, Trust::Stored).ok());
-            record.is_none_or(|record| record.policy().rules().link_key.is_some())
+            secret.filter(|_| record.is_none_or(|record| record.policy().rules().link_key.is_some()))
         };
-        let link = Link {
-            server: Some(address.domain().clone()),
-            meeting: meeting.id,
-            hub: meeting.hub.clone(),
-            secret: secret.filter(|_| admits),
-        };
+        let server = Some(address.domain().clone());
+        let link = Link { server, meeting: meeting.id, hub: meeting.hub.clone(), secret };
         self.done(request, Ok(Done::Link(link)));
         Ok(())
     }

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use conclave_proto::client::v1 as api;
+use conclave_proto::{client::v1 as api, types::v1::ErrorReason};
 use prost::bytes::Bytes;
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng, SeedableRng};
 
 use super::{
     Error,
-    account::Account,
+    account::{Account, SigningIn},
     call::Call,
     command::{Command, MeetingAddress, RequestId},
     event::{Done, Event},
@@ -23,7 +23,10 @@ use super::{
     stored,
 };
 use crate::{
-    identity::{address::Domain, keys::SigningKey, pins::Pins},
+    identity::{
+        address::{Domain, UserAddress},
+        pins::Pins,
+    },
     machine::Machine,
     time::Time,
 };
@@ -35,7 +38,8 @@ pub struct Device {
     pub(super) out: Outbox,
     pub(super) pins: Pins,
     pub(super) account: Option<Account>,
-    pub(super) signing_in: Option<SigningKey>,
+    pub(super) signing_in: Option<SigningIn>,
+    pub(super) owner: Option<UserAddress>,
     pub(super) sealing: SealingKeys,
     pub(super) meetings: BTreeMap<MeetingAddress, stored::Meeting>,
     pub(super) calls: BTreeMap<MeetingAddress, Call>,
@@ -59,6 +63,7 @@ impl Device {
             pins: Pins::default(),
             account: None,
             signing_in: None,
+            owner: None,
             sealing: SealingKeys::default(),
             meetings: BTreeMap::new(),
             calls: BTreeMap::new(),
@@ -84,6 +89,7 @@ impl Device {
     fn restore(&mut self, key: &str, value: &[u8]) {
         match key {
             stored::ACCOUNT => self.account = Account::from_stored(value),
+            stored::OWNER => self.restore_owner(value),
             stored::PINS => self.pins = Pins::import(value).unwrap_or_default(),
             stored::SEALING => self.sealing.restore(value),
             _ if key.starts_with(stored::MEETING) => self.restore_meeting(value),
@@ -183,6 +189,11 @@ impl Device {
                 self.receive(request, *follow);
                 Ok(())
             }
+            Command::Dismiss(meeting) => {
+                self.dismiss(meeting);
+                self.done(request, Ok(Done::Plain));
+                Ok(())
+            }
             Command::Join(door) => self.join(request, door),
             Command::Look(door) => self.look(now, request, door),
             Command::End(meeting) if !self.calls.contains_key(meeting) => {
@@ -209,7 +220,7 @@ impl Device {
                 Ok(())
             }
             Pending::Create { request, meeting } => self.meeting_created(*request, meeting, body),
-            Pending::Meetings { request } => self.meetings_listed(*request, body),
+            Pending::Meetings { request } => self.meetings_listed(now, *request, body),
             Pending::Users { request, address } => self.user_found(now, *request, address, body),
             Pending::Invitations { request } => {
                 self.invitations_sent(*request);
@@ -234,6 +245,9 @@ impl Device {
                 self.submission_refused(now, &meeting, submission, error);
             }
             Pending::LookUpMeeting { meeting } => self.look_up_refused(now, &meeting, error),
+            Pending::SignOut { request, this_device: true } if error.reason == ErrorReason::NotSignedIn => {
+                self.was_signed_out(request);
+            }
             pending => self.failed_answer(&pending, Error::Api(error)),
         }
     }
@@ -259,6 +273,9 @@ impl Device {
     }
 
     fn ended(&mut self, now: Time, stream: StreamId, error: Option<ApiError>) {
+        if let Some(error) = &error {
+            self.heed_refusal(now, stream.0, error);
+        }
         match self.out.ended(stream) {
             Some(Stream::Receive { request: Some(request) }) => {
                 self.work(now, Work::ReceiveEnded { stream, request, error });
@@ -300,7 +317,13 @@ impl Machine for Device {
             Input::Command { request, command } => self.work(now, Work::Command { request, command }),
             Input::Answer { call, result } => match (self.out.answered(call), result) {
                 (Some(pending), Ok(body)) => self.work(now, Work::Answer { pending, body }),
-                (Some(pending), Err(error)) => self.refused(now, pending, error),
+                (Some(pending), Err(error)) => {
+                    if !matches!(pending, Pending::SignIn { .. } | Pending::SignOut { this_device: true, .. })
+                    {
+                        self.heed_refusal(now, call.0, &error);
+                    }
+                    self.refused(now, pending, error);
+                }
                 (None, _) => {}
             },
             Input::Opened { stream } => self.opened(stream),

@@ -1,5 +1,7 @@
 //! Meetings outside a session: creating, listing, ending, and what the profile keeps of them.
 
+use std::time::Duration;
+
 use conclave_proto::{client::v1 as api, types::v1 as types};
 use prost::Message;
 use prost::bytes::Bytes;
@@ -7,12 +9,12 @@ use prost::bytes::Bytes;
 use super::{
     Device, Error,
     command::{MeetingAddress, NewMeeting, RequestId},
-    event::{Done, Meeting},
+    event::{Done, Meeting, OpenInvitation},
     outbox::Pending,
     path, stored,
 };
 use crate::{
-    identity::address::Domain,
+    identity::address::{Domain, UserAddress},
     ids::MeetingId,
     meeting::{
         self as rules,
@@ -23,6 +25,9 @@ use crate::{
     },
     time::Time,
 };
+
+/// How long a planned meeting is of interest at least, once it has begun.
+const SHORTEST: Duration = Duration::from_hours(1);
 
 impl Device {
     pub(super) fn create_meeting(
@@ -60,6 +65,7 @@ impl Device {
             starts_ms,
             record: Some(record.signed().clone()),
             length_s,
+            ..stored::Meeting::default()
         };
         self.keep_meeting(meeting.clone(), kept);
         let message = api::CreateMeetingRequest { record: Some(record.signed().clone()) };
@@ -82,7 +88,13 @@ impl Device {
         Ok(())
     }
 
-    pub(super) fn meetings_listed(&mut self, request: RequestId, body: &Bytes) -> Result<(), Error> {
+    /// The server lists what was created or joined; what this device was invited to, only it knows (spec: DEV-30).
+    pub(super) fn meetings_listed(
+        &mut self,
+        now: Time,
+        request: RequestId,
+        body: &Bytes,
+    ) -> Result<(), Error> {
         let answer = api::ListMeetingsResponse::decode(body.clone())?;
         let meetings = answer.meetings.iter().map(|summary| {
             let address = MeetingAddress {
@@ -98,11 +110,47 @@ impl Device {
                 address,
                 present: summary.present,
                 ended: summary.ended,
+                invited: None,
             })
         });
-        let meetings = meetings.collect::<Result<Vec<_>, Error>>()?;
+        let mut meetings = meetings.collect::<Result<Vec<_>, Error>>()?;
+        let is_listed = |address: &MeetingAddress| meetings.iter().any(|meeting| meeting.address == *address);
+        let invited = self.meetings.iter().filter(|(address, _)| !is_listed(address));
+        let invited: Vec<_> =
+            invited.filter_map(|(address, kept)| self.invited_to(now, address, kept)).collect();
+        meetings.extend(invited);
         self.done(request, Ok(Done::Meetings(meetings)));
         Ok(())
+    }
+
+    fn invited_to(&self, now: Time, address: &MeetingAddress, kept: &stored::Meeting) -> Option<Meeting> {
+        let by = UserAddress::parse(&kept.inviter).ok()?;
+        (now < kept.invited_until()).then(|| Meeting {
+            address: address.clone(),
+            title: Some(kept.title.clone()),
+            starts_ms: kept.starts_ms,
+            length_s: kept.length_s,
+            link: self.link(address, kept),
+            present: 0,
+            ended: false,
+            invited: Some(OpenInvitation { by, dismissed: kept.dismissed }),
+        })
+    }
+
+    /// The person wants to be asked no more about an invitation.
+    pub(super) fn dismiss(&mut self, meeting: &MeetingAddress) {
+        if let Some(mut kept) = self.meetings.get(meeting).filter(|kept| !kept.dismissed).cloned() {
+            kept.dismissed = true;
+            self.keep_meeting(meeting.clone(), kept);
+        }
+    }
+
+    /// What was entered, or is over, is no invitation any more.
+    pub(super) fn invitation_answered(&mut self, meeting: &MeetingAddress) {
+        if let Some(mut kept) = self.meetings.get(meeting).filter(|kept| !kept.inviter.is_empty()).cloned() {
+            kept.inviter.clear();
+            self.keep_meeting(meeting.clone(), kept);
+        }
     }
 
     /// Asks for the record and the policies of a meeting.
@@ -144,8 +192,7 @@ impl Device {
 
     /// Keeps what only this device knows of a meeting.
     pub(super) fn keep_meeting(&mut self, meeting: MeetingAddress, kept: stored::Meeting) {
-        let key = format!("{}{}@{}", stored::MEETING, meeting.id, meeting.hub);
-        self.out.persist(key, Some(kept.encode_to_vec()));
+        self.out.persist(stored::meeting_place(&meeting), Some(kept.encode_to_vec()));
         self.meetings.insert(meeting, kept);
     }
 
@@ -165,6 +212,14 @@ impl Device {
 }
 
 impl stored::Meeting {
+    /// Until when an invitation to it is of interest: the end of what is planned, else the end of the token.
+    fn invited_until(&self) -> Time {
+        match self.starts_ms {
+            0 => Time::from_ms(self.invited_until_ms),
+            starts => Time::from_ms(starts) + Duration::from_secs(self.length_s.into()).max(SHORTEST),
+        }
+    }
+
     /// The link secret, if there is one.
     pub(super) fn secret(&self) -> Option<LinkSecret> {
         LinkSecret::parse(&self.link_secret).ok()

@@ -26,6 +26,7 @@ mod path;
 pub mod problem;
 mod receive;
 mod sealing_keys;
+mod session;
 mod stored;
 
 pub use self::{error::Error, machine::Device};

@@ -105,6 +105,8 @@ pub(super) enum Work {
 pub(super) struct Outbox {
     queue: VecDeque<Output>,
     last_id: u64,
+    /// The last id before the token changed.
+    token_from: u64,
     pending: BTreeMap<CallId, Pending>,
     streams: BTreeMap<StreamId, Stream>,
 }
@@ -156,7 +158,13 @@ impl Outbox {
 
     /// Sets or clears the bearer token.
     pub(super) fn token(&mut self, token: Option<&str>) {
+        self.token_from = self.last_id;
         self.queue.push_back(Output::Token(token.map(|token| Secret::new(token.as_bytes().to_vec()))));
+    }
+
+    /// Whether a call or stream was made with the token in use.
+    pub(super) const fn is_of_session(&self, id: u64) -> bool {
+        id > self.token_from
     }
 
     /// Tells the person.

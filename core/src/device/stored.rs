@@ -3,12 +3,16 @@
 use conclave_proto::types::v1 as types;
 use prost::bytes::Bytes;
 
+use super::command::MeetingAddress;
+
 /// Where the account lies.
 pub(super) const ACCOUNT: &str = "account";
 /// Where the pins lie.
 pub(super) const PINS: &str = "pins";
 /// Where the sealing keys lie.
 pub(super) const SEALING: &str = "sealing";
+/// Where it lies whose meetings are kept while nobody is signed in.
+pub(super) const OWNER: &str = "owner";
 /// What the places of meetings begin with.
 pub(super) const MEETING: &str = "meeting/";
 
@@ -27,6 +31,17 @@ pub(super) struct Account {
     pub(super) not_before_ms: u64,
     #[prost(uint64, tag = "6")]
     pub(super) not_after_ms: u64,
+    #[prost(uint64, tag = "7")]
+    pub(super) expires_ms: u64,
+    #[prost(bytes = "bytes", tag = "8")]
+    pub(super) guest_meeting: Bytes,
+    #[prost(string, tag = "9")]
+    pub(super) guest_hub: String,
+}
+
+/// Where a meeting lies.
+pub(super) fn meeting_place(meeting: &MeetingAddress) -> String {
+    format!("{MEETING}{}@{}", meeting.id, meeting.hub)
 }
 
 /// The sealing keys, oldest first.
@@ -67,4 +82,12 @@ pub(super) struct Meeting {
     pub(super) record: Option<types::DeviceSigned>,
     #[prost(uint32, tag = "8")]
     pub(super) length_s: u32,
+    /// Who invites, while it was not entered.
+    #[prost(string, tag = "9")]
+    pub(super) inviter: String,
+    #[prost(uint64, tag = "10")]
+    pub(super) invited_until_ms: u64,
+    /// The person has seen the invitation and wants to be asked no more.
+    #[prost(bool, tag = "11")]
+    pub(super) dismissed: bool,
 }

@@ -18,7 +18,7 @@ use conclave_core::{
     ids::{Epoch, SessionNumber},
     machine::Machine as _,
     media::frame::{EpochKeys, Opener, Sealer},
-    meeting::policy::Policy,
+    meeting::{link::Link, policy::Policy},
     time::Time,
 };
 use conclave_proto::types::v1::Reaction;
@@ -84,6 +84,8 @@ pub struct Diary {
     pub roster: Option<Roster>,
     /// The rules in force.
     pub policy: Option<std::sync::Arc<Policy>>,
+    /// The link that admits, as far as the device knows.
+    pub link: Option<Link>,
     /// Who waits for a host.
     pub waiting: BTreeSet<DeviceUri>,
     /// What was said.
@@ -154,7 +156,10 @@ impl Diary {
             CallEvent::Chat { from, text, message_id, sequence, .. } => {
                 self.chats.push(Said { from, text, id: message_id, sequence: sequence.0 });
             }
-            CallEvent::Policy(policy) => self.policy = Some(policy),
+            CallEvent::Policy { policy, link } => {
+                self.policy = Some(policy);
+                self.link = link;
+            }
             CallEvent::Keys(keys) => {
                 self.sealer.enter(keys.keys.clone(), now, keys.at_once);
                 self.opener.enter(keys.keys.clone(), now, &keys.removed);
@@ -196,6 +201,8 @@ pub struct Client {
     requests: u64,
     /// Results of commands.
     pub done: BTreeMap<RequestId, Result<Done, Error>>,
+    /// How often it was told that its session is over.
+    pub signed_out: u32,
     /// Invitations that came.
     pub invited: Vec<Invited>,
     /// What it told, by meeting, since it last asked to enter.
@@ -226,6 +233,7 @@ impl Client {
             ticked: Time::from_ms(0),
             requests: 0,
             done: BTreeMap::new(),
+            signed_out: 0,
             invited: Vec::new(),
             diaries: BTreeMap::new(),
             earlier: Vec::new(),
@@ -330,6 +338,7 @@ impl Client {
         match event {
             Event::Done { request, result } => drop(self.done.insert(request, result)),
             Event::Invited(invited) => self.invited.push(invited),
+            Event::SignedOut => self.signed_out += 1,
             Event::Bounced { .. } => {}
             Event::Call { meeting, event } => {
                 if let CallEvent::Keys(keys) = &event {

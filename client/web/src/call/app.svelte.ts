@@ -1,13 +1,13 @@
 // The page as a whole: which place it shows, who is signed in, which call runs.
 
-import { CommandError } from '../core/command_error';
 import { ClockError, Driver } from '../core/driver';
 import type { CoreEvent, DeviceInfo, Invitation, Looked, Meeting, Problem } from '../core/events';
 import { StoreError } from '../core/store';
 import { meetingAddress, problemIn } from '../core/wasm';
 import * as capture from '../media/capture';
-import { ring } from '../media/ring';
+import { ownerOf } from './addresses';
 import { Call } from './call.svelte';
+import { Invitations } from './invitations.svelte';
 import { meetingOf } from './links';
 import { name } from './names';
 import { open } from './source.svelte';
@@ -31,25 +31,22 @@ export interface Plan {
   lengthS: number;
   lobby: boolean;
   guests: boolean;
-  people: string[];
 }
-
-/** An invitation to something that begins within this time rings. */
-const RING_AHEAD_MS = 10 * 60_000;
 
 export class App {
   place = $state.raw<Place>({ at: 'starting' });
   device = $state<string | undefined>(undefined);
   meetings = $state.raw<Meeting[] | undefined>(undefined);
   devices = $state.raw<DeviceInfo[]>([]);
-  invitations = $state<Invitation[]>([]);
+  readonly invitations = new Invitations();
   domain = $state('');
+  /** Of meetings that were looked at, by their address. */
+  private titles = $state.raw<Readonly<Record<string, string>>>({});
   private started: Driver | undefined;
 
   /** The person's address, as in alice@north.example. */
   get address(): string {
-    const parts = /^conclave:\/\/([^/]+)\/[^/]+\/([^/]+)\//u.exec(this.device ?? '');
-    return parts === null ? '' : `${decodeURIComponent(parts[2] ?? '')}@${parts[1] ?? ''}`;
+    return ownerOf(this.device ?? '');
   }
 
   get driver(): Driver {
@@ -81,6 +78,7 @@ export class App {
 
   async signIn(user: string, password: string): Promise<void> {
     const done = await this.driver.command({ type: 'sign_in', user, password, label: browserName() });
+    this.forget();
     if (done.type === 'signed_in') this.device = done.device;
     this.signedIn();
     this.show();
@@ -90,15 +88,24 @@ export class App {
   async comeAsGuest(name: string): Promise<void> {
     const link = meetingOf(location, this.domain) ?? '';
     const done = await this.driver.command({ type: 'sign_in_guest', link, name });
+    this.forget();
     if (done.type === 'signed_in') this.device = done.device;
     this.show();
   }
 
   async signOut(everywhere: boolean): Promise<void> {
     await this.driver.command({ type: 'sign_out', device: null, everywhere });
+    this.forget();
+    this.go('/');
+  }
+
+  /** Nothing of the person stays. */
+  private forget(): void {
     this.device = undefined;
     this.meetings = undefined;
-    this.go('/');
+    this.devices = [];
+    this.titles = {};
+    this.invitations.forget();
   }
 
   /** Ends another device's session. */
@@ -110,10 +117,11 @@ export class App {
   async loadMeetings(): Promise<void> {
     try {
       const done = await this.driver.command({ type: 'meetings' });
-      if (done.type === 'meetings') this.meetings = done.meetings;
-    } catch (error) {
-      this.meetings ??= [];
-      if (error instanceof CommandError && error.reason === 'not_signed_in') this.place = { at: 'sign-in' };
+      if (done.type !== 'meetings' || this.device === undefined) return;
+      this.meetings = done.meetings;
+      this.invitations.listed(done.meetings);
+    } catch {
+      if (this.device !== undefined) this.meetings ??= [];
     }
   }
 
@@ -122,13 +130,12 @@ export class App {
     if (done.type === 'devices') this.devices = done.devices;
   }
 
-  /** Plans a meeting and invites to it; gives those who could not be reached. */
-  async schedule({ title, startsMs, lengthS, lobby, guests, people }: Plan): Promise<string[]> {
+  /** Plans a meeting; gives its address. */
+  async plan({ title, startsMs, lengthS, lobby, guests }: Plan): Promise<string> {
     const wanted = { title, starts_ms: startsMs, length_s: lengthS, lobby, link: true, guests } as const;
     const done = await this.driver.command({ type: 'create', ...wanted });
-    const unreachable = done.type === 'created' && people.length > 0 ? await this.invite(done.meeting, people) : [];
-    await this.loadMeetings();
-    return unreachable;
+    void this.loadMeetings();
+    return done.type === 'created' ? done.meeting : '';
   }
 
   /** Gives the addresses that could not be reached. */
@@ -146,17 +153,22 @@ export class App {
   /** The meeting as it looks from the door; undefined where that cannot be told. */
   async look(link: string): Promise<Looked | undefined> {
     const done = await this.driver.command({ type: 'look', meeting: link }).catch(() => undefined);
-    return done?.type === 'looked' ? done : undefined;
+    if (done?.type !== 'looked') return undefined;
+    if (done.title !== null) this.titles = { ...this.titles, [done.meeting]: done.title };
+    return done;
   }
 
-  dismiss(invitation: Invitation): void {
-    this.invitations = this.invitations.filter((one) => one.meeting !== invitation.meeting);
+  /** The invitation is in the way no longer; the meeting stays in the list. */
+  async dismiss(meeting: string): Promise<void> {
+    this.invitations.answered(meeting);
+    await this.driver.command({ type: 'dismiss', meeting }).catch(() => undefined);
+    await this.loadMeetings();
   }
 
   /** The title of a meeting, as far as this device knows it. */
   titleOf(meeting: string): string {
     const known = this.meetings?.find((one) => one.meeting === meeting)?.title;
-    return known ?? this.invitations.find((one) => one.meeting === meeting)?.title ?? '';
+    return known || this.invitations.open.find((one) => one.meeting === meeting)?.title || this.titles[meeting] || '';
   }
 
   async meetNow(title: string, lobby: boolean, guests: boolean): Promise<void> {
@@ -178,6 +190,7 @@ export class App {
     if (this.place.at !== 'before') return;
     const { link, address } = this.place;
     tab.enter(location.pathname, { microphoneOn: choices.microphoneOn, cameraOn: choices.cameraOn, soundOnly });
+    this.invitations.answered(address);
     const call = new Call(this.driver, link, address, choices, sources);
     call.stage.soundOnly = soundOnly;
     this.place = { at: 'call', link, call };
@@ -190,6 +203,8 @@ export class App {
   }
 
   private signedIn(): void {
+    // Nobody sends a guest invitations.
+    if (this.driver.guestOf() !== undefined) return;
     // Rings for as long as the page is open.
     this.driver.command({ type: 'receive' }).catch(() => undefined);
   }
@@ -201,13 +216,17 @@ export class App {
       return;
     }
     const link = meetingOf(location, this.domain);
+    const guestOf = this.driver.guestOf();
     if (link === undefined) {
       tab.forget();
-      this.place = { at: 'start' };
+      // A guest has a meeting, and no start page.
+      this.place = { at: guestOf === undefined ? 'start' : 'sign-in' };
       return;
     }
     try {
-      this.place = { at: 'before', link, address: meetingAddress(link) };
+      const address = meetingAddress(link);
+      if (guestOf !== undefined && guestOf !== address) return void this.guestGoesOn();
+      this.place = { at: 'before', link, address };
     } catch (error) {
       this.place = { at: 'bad-link', problem: problemIn(error) };
       return;
@@ -216,22 +235,35 @@ export class App {
     if (on !== undefined) this.joinAgain(on);
   }
 
+  /** A guest of one meeting is at the door of another, and comes to that one as anybody does. */
+  private async guestGoesOn(): Promise<void> {
+    await this.driver.command({ type: 'sign_out', device: null, everywhere: false }).catch(() => undefined);
+    this.forget();
+    this.show();
+  }
+
   /** The tab was loaded anew in mid-call: back in, with no more on than was on then. */
   private joinAgain({ microphoneOn, cameraOn, soundOnly }: tab.On): void {
     const choices = { ...capture.remembered(), microphoneOn, cameraOn };
+    if (this.place.at === 'before') void this.look(this.place.link);
     this.join(choices, open(choices), soundOnly);
   }
 
   private invited(invitation: Invitation): void {
-    if (this.place.at === 'call') this.place.call.notices.add('invites-you-now', { who: name(invitation.inviter), title: name(invitation.title) });
-    // What is planned for later does not ring.
-    else if (invitation.starts_ms < Date.now() + RING_AHEAD_MS) void ring(capture.remembered().speaker).catch(() => undefined);
+    const call = this.place.at === 'call' && this.place.call.phase === 'in' ? this.place.call : undefined;
+    call?.notices.add('invites-you-now', { who: name(invitation.inviter), title: name(invitation.title) });
+    this.invitations.came(invitation, call === undefined, capture.remembered().speaker);
   }
 
   private take(event: CoreEvent): void {
     if (event.type === 'invited') {
-      this.invitations = [...this.invitations.filter((one) => one.meeting !== event.meeting), event];
       this.invited(event);
+    } else if (event.type === 'bounced') {
+      this.invitations.notDelivered(event.recipient);
+    } else if (event.type === 'signed_out') {
+      this.forget();
+      // A call that ends by that says so itself.
+      if (this.place.at !== 'call' && this.place.at !== 'failed') this.show();
     } else if (event.type === 'call' && event.event.type === 'over') {
       tab.forget();
     }

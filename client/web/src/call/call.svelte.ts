@@ -33,6 +33,8 @@ export class Call {
   suite = $state<'hybrid' | 'classical'>('hybrid');
   outside = $state<{ device: DeviceUri; address: string }[]>([]);
   rules = $state({ lobby: false, locked: false });
+  /** The link that lets people in, if this device knows it. */
+  link = $state<string | null>(null);
   /** What each device says that it sends. */
   publishing = $state.raw<ReadonlyMap<DeviceUri, readonly { number: number; kind: TrackKind }[]>>(new Map());
   serverReached = $state(true);
@@ -169,6 +171,7 @@ export class Call {
       }
       case 'policy':
         this.rules = { lobby: event.lobby, locked: event.locked };
+        this.link = event.link;
         break;
       case 'tracks':
         this.publishing = new Map(this.publishing).set(event.device, event.tracks);

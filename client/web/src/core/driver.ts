@@ -78,6 +78,11 @@ export class Driver {
     return this.client.device();
   }
 
+  /** The one meeting that a guest's device is good for. */
+  guestOf(): string | undefined {
+    return this.client.guest_of();
+  }
+
   /** The handle of the key that seals what the frame worker is sent. */
   workerKey(): CryptoKey {
     return this.client.worker_key() as CryptoKey;

@@ -26,6 +26,7 @@ export type Command =
   | { type: 'invite'; meeting: MeetingAddress; addresses: string[] }
   | { type: 'link_for'; meeting: MeetingAddress; address: string }
   | { type: 'receive' }
+  | { type: 'dismiss'; meeting: MeetingAddress }
   | { type: 'look'; meeting: string }
   | { type: 'join'; meeting: string }
   | { type: 'leave'; meeting: MeetingAddress }
@@ -52,6 +53,8 @@ export interface Meeting {
   present: number;
   ended: boolean;
   link: string | null;
+  /** For those that this device was invited to and has not been in. */
+  invited: { by: string; dismissed: boolean } | null;
 }
 
 export interface DeviceInfo {
@@ -147,7 +150,8 @@ export type CallEvent =
       lobby: boolean;
       locked: boolean;
       ended: boolean;
-      link: boolean;
+      /** The link that lets people in, if this device knows it. */
+      link: string | null;
     }
   | { type: 'tracks'; device: DeviceUri; tracks: { number: number; kind: TrackKind }[] }
   /** `order`: the lowest went up first; 0 when the hand is down. */
@@ -169,6 +173,8 @@ export type CallEvent =
 export type CoreEvent =
   | { type: 'done'; request: number; done: Done | null; error: CoreError | null }
   | Invitation
+  /** The home server knows this device's session no longer. */
+  | { type: 'signed_out' }
   | { type: 'bounced'; recipient: string; reason: string }
   | { type: 'call'; meeting: MeetingAddress; event: CallEvent };
 

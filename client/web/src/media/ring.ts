@@ -4,8 +4,8 @@ const TONES = [660, 880];
 const TIMES = 3;
 const APART_S = 1.4;
 
-/** Rings; silent where the page may not play sound yet. */
-export async function ring(speaker: string | undefined): Promise<void> {
+/** Rings until it is stopped; silent where the page may not play sound yet. */
+export async function ring(speaker: string | undefined, stopped: AbortSignal): Promise<void> {
   const context = new AudioContext(speaker === undefined ? {} : ({ sinkId: speaker } as AudioContextOptions));
   for (let time = 0; time < TIMES; time += 1) {
     for (const [at, frequency] of TONES.entries()) {
@@ -21,6 +21,9 @@ export async function ring(speaker: string | undefined): Promise<void> {
       tone.stop(from + 0.55);
     }
   }
-  await new Promise((resolve) => setTimeout(resolve, TIMES * APART_S * 1_000));
+  await new Promise((resolve) => {
+    setTimeout(resolve, TIMES * APART_S * 1_000);
+    stopped.addEventListener('abort', resolve);
+  });
   await context.close();
 }

@@ -12,7 +12,6 @@ use crate::{
     device::{
         Device, Error,
         command::{MeetingAddress, RequestId},
-        event::Done,
         io::ApiError,
     },
     group::CommitPlan,
@@ -205,17 +204,15 @@ impl Device {
         }
     }
 
-    /// The own commit is merged.
-    pub(super) fn committed(&mut self, meeting: &MeetingAddress, committing: Committing) {
+    /// The own commit is merged: keeps the link that it made; gives what it was for.
+    pub(super) fn committed(&mut self, meeting: &MeetingAddress, committing: Committing) -> Wanted {
         if let Some(secret) = committing.link_secret
             && let Some(mut kept) = self.meetings.get(meeting).cloned()
         {
             kept.link_secret = secret.as_bytes().to_vec();
             self.keep_meeting(meeting.clone(), kept);
         }
-        if let Wanted::Rules { request, .. } = committing.wanted {
-            self.done(request, Ok(Done::Plain));
-        }
+        committing.wanted
     }
 }
 

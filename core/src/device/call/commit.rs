@@ -3,12 +3,12 @@
 use conclave_proto::types::v1 as types;
 use prost::Message;
 
-use super::{Call, Inside, confirm::Started, view};
+use super::{Call, Inside, change::Wanted, confirm::Started, view};
 use crate::{
     device::{
         Device, Error,
         command::MeetingAddress,
-        event::{CallEvent, Over},
+        event::{CallEvent, Done, Over},
     },
     group::{self, CommitContents, member::Staged},
     identity::{
@@ -63,9 +63,10 @@ impl Device {
             }
         };
         let change = inside.merge(now, entry, judged)?;
+        let wanted = mine.map(|committing| self.committed(meeting, committing));
         self.tell_change(now, meeting, change);
-        if let Some(committing) = mine {
-            self.committed(meeting, committing);
+        if let Some(Wanted::Rules { request, .. }) = wanted {
+            self.done(request, Ok(Done::Plain));
         }
         Ok(())
     }

@@ -131,20 +131,17 @@ impl Device {
         let account = self.account.as_ref().ok_or(Error::NotSignedIn)?;
         let call = self.calls.get(meeting).ok_or(Error::NotInMeeting)?;
         let link = || {
-            let secret = call.link_secret.as_ref()?;
-            let key = secret.link_key();
-            (known.chain.tip().rules().link_key == Some(key.public())).then(|| {
-                let join = JoinView {
-                    meeting: meeting.id,
-                    session: known.session,
-                    device: account.uri.clone(),
-                    key_package_ref: key_package,
-                    expires: now + limits::JOIN_LIFETIME,
-                    evidence: None,
-                    jurisdiction: None,
-                };
-                admission::sign_link(&join, &key)
-            })
+            let secret = self.secret_in_force(meeting, known.chain.tip().rules().link_key.as_ref())?;
+            let join = JoinView {
+                meeting: meeting.id,
+                session: known.session,
+                device: account.uri.clone(),
+                key_package_ref: key_package,
+                expires: now + limits::JOIN_LIFETIME,
+                evidence: None,
+                jurisdiction: None,
+            };
+            Some(admission::sign_link(&join, &secret.link_key()))
         };
         let token = call.token.clone().filter(|token| admission::may_stand(known.chain.tip(), token, now));
         let evidence = token.map(Evidence::Token).or_else(link);

@@ -6,9 +6,12 @@ use prost::{Message as _, bytes::Bytes};
 use super::Call;
 use crate::{
     device::{Device, Error, command::MeetingAddress, stored},
-    identity::{address::UserAddress, signed::Label},
+    identity::{address::UserAddress, keys::PublicKey, signed::Label},
     limits,
-    meeting::admission::{self, NewToken},
+    meeting::{
+        admission::{self, NewToken},
+        link::LinkSecret,
+    },
     time::Time,
 };
 
@@ -65,28 +68,49 @@ impl Device {
 
     /// A meeting that was entered by a link is one of this device's meetings from now on.
     pub(super) fn keep_entered(&mut self, meeting: &MeetingAddress) {
+        if self.meetings.contains_key(meeting) {
+            return self.invitation_answered(meeting);
+        }
         let Some(call) = self.calls.get_mut(meeting) else { return };
         let secret = call.link_secret.clone();
         let Some(inside) = call.inside() else { return };
         let record = &inside.known.record;
         let details = secret.as_ref().and_then(|secret| record.details(secret).ok().flatten());
         let details = details.unwrap_or_default();
-        let signed = record.signed().clone();
-        let link_secret = secret.map(|secret| secret.as_bytes().to_vec()).unwrap_or_default();
-        let kept = match self.meetings.get(meeting).cloned() {
-            Some(kept) if link_secret.is_empty() || kept.link_secret == link_secret => return,
-            Some(kept) => stored::Meeting { link_secret, ..kept },
-            None => stored::Meeting {
-                id: Bytes::copy_from_slice(meeting.id.as_bytes()),
-                hub: meeting.hub.to_string(),
-                link_secret,
-                token: None,
-                title: details.title.chars().take(limits::TITLE_CHARACTERS).collect(),
-                starts_ms: details.starts_ms,
-                record: Some(signed),
-                length_s: details.length_s,
-            },
+        let kept = stored::Meeting {
+            id: Bytes::copy_from_slice(meeting.id.as_bytes()),
+            hub: meeting.hub.to_string(),
+            title: details.title.chars().take(limits::TITLE_CHARACTERS).collect(),
+            starts_ms: details.starts_ms,
+            record: Some(record.signed().clone()),
+            length_s: details.length_s,
+            ..stored::Meeting::default()
         };
         self.keep_meeting(meeting.clone(), kept);
+    }
+
+    /// The secret of the link in force, of the two that this device may know: the one it keeps, and the one it came with.
+    pub(in crate::device) fn secret_in_force(
+        &self,
+        meeting: &MeetingAddress,
+        link_key: Option<&PublicKey>,
+    ) -> Option<LinkSecret> {
+        let kept = self.meetings.get(meeting).and_then(stored::Meeting::secret);
+        let came_with = self.calls.get(meeting).and_then(|call| call.link_secret.clone());
+        [kept, came_with].into_iter().flatten().find(|secret| Some(&secret.link_key().public()) == link_key)
+    }
+
+    /// Keeps the secret of the link in force, and no other (spec: DEV-31).
+    pub(super) fn keep_link_in_force(&mut self, meeting: &MeetingAddress) {
+        let Some(inside) = self.calls.get_mut(meeting).and_then(Call::inside) else { return };
+        let link_key = inside.link_key();
+        let secret = self.secret_in_force(meeting, link_key.as_ref());
+        let link_secret = secret.map(|secret| secret.as_bytes().to_vec()).unwrap_or_default();
+        if let Some(mut kept) =
+            self.meetings.get(meeting).filter(|kept| kept.link_secret != link_secret).cloned()
+        {
+            kept.link_secret = link_secret;
+            self.keep_meeting(meeting.clone(), kept);
+        }
     }
 }

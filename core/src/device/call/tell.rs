@@ -11,6 +11,7 @@ use crate::{
     },
     ids::LeafIndex,
     media::frame::EpochKeys,
+    meeting::link::Link,
     time::Time,
 };
 
@@ -46,7 +47,15 @@ impl Device {
     pub(super) fn tell_policy(&mut self, meeting: &MeetingAddress) {
         let Some(inside) = self.calls.get_mut(meeting).and_then(Call::inside) else { return };
         let policy = inside.view.chain.tip().clone();
-        self.tell(meeting, CallEvent::Policy(policy));
+        self.keep_link_in_force(meeting);
+        let secret = self.secret_in_force(meeting, policy.rules().link_key.as_ref());
+        let link = secret.map(|secret| Link {
+            server: Some(self.domain.clone()),
+            meeting: meeting.id,
+            hub: meeting.hub.clone(),
+            secret: Some(secret),
+        });
+        self.tell(meeting, CallEvent::Policy { policy, link });
     }
 
     /// The roster and the frame keys, after every change of the group.

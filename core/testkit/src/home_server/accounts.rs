@@ -1,5 +1,7 @@
 //! The calls about accounts, the directory and invitations.
 
+use std::time::Duration;
+
 use conclave_core::{
     device::io::ApiError,
     identity::{
@@ -17,6 +19,9 @@ use types::ErrorReason;
 
 use super::{Action, HomeServer, Origin, api_error, disk, peer};
 use crate::client::{CallKey, StreamKey};
+
+/// How long a session lasts.
+const SESSION: Duration = Duration::from_hours(30 * 24);
 
 type Answered = Result<Option<Bytes>, ApiError>;
 
@@ -49,7 +54,7 @@ impl HomeServer {
         self.disk.devices.insert(session_token.clone(), disk::Device { uri, key });
         Ok(Some(encoded(&api::SignInResponse {
             session_token,
-            session_expires_ms: u64::MAX,
+            session_expires_ms: (now + SESSION).as_ms(),
             device,
             certificate_chain,
         })))
@@ -67,6 +72,32 @@ impl HomeServer {
     pub(super) fn renew(&mut self, now: Time, caller: &disk::Device) -> Bytes {
         let certificate_chain = self.certify(now, &caller.uri, &caller.key);
         encoded(&api::RenewCertificateResponse { certificate_chain })
+    }
+
+    pub(super) fn sign_out(&mut self, caller: &disk::Device, body: Bytes) -> Answered {
+        let request = api::SignOutRequest::decode(body).map_err(malformed)?;
+        let named = if request.device.is_empty() { caller.uri.to_string() } else { request.device };
+        let before = self.disk.devices.len();
+        self.disk.devices.retain(|_, device| {
+            let is_own = device.uri.user() == caller.uri.user();
+            !(is_own && (request.everywhere || device.uri.to_string() == named))
+        });
+        let ended = u32::try_from(before - self.disk.devices.len()).unwrap_or(u32::MAX);
+        Ok(Some(encoded(&api::SignOutResponse { ended })))
+    }
+
+    /// What its user has created here.
+    pub(super) fn list_meetings(&self, caller: &disk::Device) -> Bytes {
+        let records = self.disk.hosted.values().map(|hosted| &hosted.record);
+        let own = records.filter(|record| record.creator() == caller.uri.user());
+        let meetings = own.map(|record| api::MeetingSummary {
+            meeting_id: Bytes::copy_from_slice(record.id().as_bytes()),
+            hub: record.hub().to_string(),
+            record: Some(record.signed().clone()),
+            present: 0,
+            ended: false,
+        });
+        encoded(&api::ListMeetingsResponse { meetings: meetings.collect() })
     }
 
     pub(super) fn publish_sealing_key(&mut self, now: Time, caller: &disk::Device, body: Bytes) -> Answered {

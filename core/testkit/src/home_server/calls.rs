@@ -46,6 +46,8 @@ impl HomeServer {
         match (service.rsplit('.').next().unwrap_or_default(), method) {
             ("AccountService", "RenewCertificate") => Ok(Some(self.renew(now, &device))),
             ("AccountService", "PublishSealingKey") => self.publish_sealing_key(now, &device, body),
+            ("AccountService", "SignOut") => self.sign_out(&device, body),
+            ("MeetingService", "ListMeetings") => Ok(Some(self.list_meetings(&device))),
             ("DirectoryService", "LookUpServer") => self.look_up_server(body),
             ("DirectoryService", "LookUpUser") => self.look_up_user(caller.call, body),
             ("InvitationService", "SendInvitations") => self.send_invitations(&device, body),

@@ -99,11 +99,14 @@ present =
     }
 ended = Slut
 copy-link = Kopiér link
+no-link = Denne enhed kender intet link, der lukker nogen ind. Invitér med adressen.
 copied = Link kopieret
 copy-by-hand = Browseren tillod ikke at kopiere. Kopiér linket her:
 sign-out = Log ud
 sign-out-everywhere = Log ud overalt
 invites-you = { $who } inviterer dig: { $title }
+invited-by = Inviteret af { $who }
+bounced = Din invitation til { $who } kunne ikke leveres.
 devices = Mine enheder
 this-device = Denne enhed
 signed-in-at = Logget ind { $when }

@@ -99,11 +99,14 @@ present =
     }
 ended = Vorbei
 copy-link = Link kopieren
+no-link = Dieses Gerät kennt keinen Link, der jemanden hereinlässt. Laden Sie mit der Adresse ein.
 copied = Link kopiert
 copy-by-hand = Der Browser hat das Kopieren nicht erlaubt. Kopieren Sie den Link hier:
 sign-out = Abmelden
 sign-out-everywhere = Überall abmelden
 invites-you = { $who } lädt Sie ein: { $title }
+invited-by = Eingeladen von { $who }
+bounced = Ihre Einladung an { $who } konnte nicht zugestellt werden.
 devices = Meine Geräte
 this-device = Dieses Gerät
 signed-in-at = Angemeldet am { $when }

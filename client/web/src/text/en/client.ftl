@@ -101,11 +101,14 @@ present =
     }
 ended = Over
 copy-link = Copy link
+no-link = This device knows no link that lets people in. Invite them by their address.
 copied = Link copied
 copy-by-hand = The browser did not let the link be copied. Copy it here:
 sign-out = Sign out
 sign-out-everywhere = Sign out everywhere
 invites-you = { $who } invites you to { $title }
+invited-by = Invited by { $who }
+bounced = Your invitation to { $who } could not be delivered.
 devices = My devices
 this-device = This device
 signed-in-at = Signed in { $when }

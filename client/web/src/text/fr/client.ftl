@@ -99,11 +99,14 @@ present =
     }
 ended = Terminée
 copy-link = Copier le lien
+no-link = Cet appareil ne connaît aucun lien qui laisse entrer. Invitez par l’adresse.
 copied = Lien copié
 copy-by-hand = Le navigateur n’a pas permis la copie. Copiez le lien ici :
 sign-out = Se déconnecter
 sign-out-everywhere = Se déconnecter partout
 invites-you = { $who } vous invite : { $title }
+invited-by = Invitation de { $who }
+bounced = Votre invitation à { $who } n’a pas pu être remise.
 devices = Mes appareils
 this-device = Cet appareil
 signed-in-at = Connecté le { $when }

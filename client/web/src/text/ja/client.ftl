@@ -98,11 +98,14 @@ present =
     }
 ended = 終了
 copy-link = リンクをコピー
+no-link = この端末は、入室できるリンクを知りません。アドレスで招待してください。
 copied = コピーしました
 copy-by-hand = ブラウザーがコピーを許可しませんでした。ここからコピーしてください：
 sign-out = サインアウト
 sign-out-everywhere = すべての端末でサインアウト
 invites-you = { $who }さんからの招待：{ $title }
+invited-by = { $who }さんからの招待
+bounced = { $who }さんへの招待を届けられませんでした。
 devices = 自分の端末
 this-device = この端末
 signed-in-at = { $when }にサインイン

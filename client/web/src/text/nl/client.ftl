@@ -99,11 +99,14 @@ present =
     }
 ended = Voorbij
 copy-link = Link kopiëren
+no-link = Dit apparaat kent geen link die mensen binnenlaat. Nodig uit met het adres.
 copied = Link gekopieerd
 copy-by-hand = De browser stond kopiëren niet toe. Kopieer de link hier:
 sign-out = Afmelden
 sign-out-everywhere = Overal afmelden
 invites-you = { $who } nodigt u uit: { $title }
+invited-by = Uitgenodigd door { $who }
+bounced = Uw uitnodiging aan { $who } kon niet worden bezorgd.
 devices = Mijn apparaten
 this-device = Dit apparaat
 signed-in-at = Aangemeld op { $when }
