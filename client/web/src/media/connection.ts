@@ -55,6 +55,8 @@ export class Connection {
   private readonly slots: Map<string, RTCRtpTransceiver>;
   /** What is sent, in how many layers. A microphone stays among it, so that it is heard at once. */
   private readonly sent = new Map<TrackKind, number>([['audio', 1]]);
+  /** How often each was given something to send. */
+  private readonly turns = new Map<TrackKind, number>();
   private wishes: Wish[] = [];
   private soundOnly = false;
   private readonly meter = new Meter();
@@ -107,7 +109,11 @@ export class Connection {
   async send(kind: TrackKind, track: MediaStreamTrack | null): Promise<void> {
     const sender = this.senders.get(kind)?.sender;
     if (sender === undefined) return;
+    const turn = (this.turns.get(kind) ?? 0) + 1;
+    this.turns.set(kind, turn);
     if (kind === 'video' && track !== null) await encode(sender, track);
+    // Meanwhile something else may have been given.
+    if (this.turns.get(kind) !== turn) return;
     const before = this.sent.get(kind);
     if (track !== null) this.sent.set(kind, layersOf(kind, track));
     else if (kind !== 'audio') this.sent.delete(kind);
