@@ -26,7 +26,7 @@ class Listener {
   }
 }
 
-test('one call is under way at a time, and only the newest follows it', { timeout: 10_000 }, async () => {
+test('one call is under way at a time, and only the newest follows it', async () => {
   const listener = new Listener();
   const teller = new Teller((state: number) => listener.hear(state), 0);
   for (const state of [1, 2, 3]) teller.say(state);
@@ -38,7 +38,7 @@ test('one call is under way at a time, and only the newest follows it', { timeou
   await listener.hears([1, 3, 4]);
 });
 
-test('what was not heard is told again, unless something newer came', { timeout: 10_000 }, async () => {
+test('what was not heard is told again, unless something newer came', async () => {
   const listener = new Listener();
   const teller = new Teller((state: number) => listener.hear(state), 0);
   teller.say(1);
