@@ -7,6 +7,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{
     Built,
@@ -43,7 +44,7 @@ pub(crate) fn run(built: &Built, media: &Path) -> Result<()> {
     let desks = [desk(&folder, built, ALICE.0, &north)?, desk(&folder, built, BOB.0, &south)?];
     print!("{}", what_to_type(&desks, media, &north, &south));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(tokio::signal::ctrl_c())?;
+    runtime.block_on(told_to_stop())?;
     println!("\nstopping …");
     // A second Ctrl-C reaches the servers too; a server that has ended already is stopped as well.
     for organisation in [&mut south, &mut north] {
@@ -52,6 +53,19 @@ pub(crate) fn run(built: &Built, media: &Path) -> Result<()> {
         }
     }
     println!("Stopped. `cargo xtask demo --keep` goes on from here; without --keep it begins anew.");
+    Ok(())
+}
+
+/// Waits for Ctrl-C, a closed terminal or a plain `kill`: none of them leaves the servers behind.
+async fn told_to_stop() -> Result<()> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut hangup = signal(SignalKind::hangup())?;
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+        _ = hangup.recv() => {}
+    }
     Ok(())
 }
 
