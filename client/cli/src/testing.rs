@@ -6,6 +6,7 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
+    time::{Duration, Instant},
 };
 
 use conclave_core::identity::address::Domain;
@@ -82,7 +83,7 @@ impl Tls {
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let (ready, is_ready) = tokio::sync::oneshot::channel();
         runtime.spawn(async move {
-            let listener = TcpListener::bind(("127.0.0.1", port)).await.unwrap();
+            let listener = listen(port).await;
             ready.send(()).unwrap();
             while let Ok((tcp, _)) = listener.accept().await {
                 if let Ok(stream) = acceptor.accept(tcp).await {
@@ -100,7 +101,7 @@ impl Tls {
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let (ready, is_ready) = tokio::sync::oneshot::channel();
         runtime.spawn(async move {
-            let listener = TcpListener::bind(("127.0.0.1", port)).await.unwrap();
+            let listener = listen(port).await;
             ready.send(()).unwrap();
             let incoming = TcpListenerStream::new(listener).filter_map(move |tcp| {
                 let acceptor = acceptor.clone();
@@ -110,6 +111,19 @@ impl Tls {
         });
         is_ready.await.unwrap();
         Serving { runtime: Some(runtime) }
+    }
+}
+
+/// A server that was killed gives its port back a moment later.
+async fn listen(port: u16) -> TcpListener {
+    let until = Instant::now() + Duration::from_secs(10);
+    loop {
+        match TcpListener::bind(("127.0.0.1", port)).await {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse && Instant::now() < until => {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            bound => return bound.unwrap(),
+        }
     }
 }
 
