@@ -134,15 +134,20 @@ export function pluggable(absent = []) {
 }
 
 /**
- * Goes in without the person's touch, and says on the console when the button for sound is there: to look for it by the browser's
- * tools counts as a touch.
+ * Goes in without the person's touch, and says on the console where the button for sound rests while nothing plays: to look for it
+ * by the browser's tools counts as a touch.
  */
 export function untouched() {
+  let last = '';
   const looking = setInterval(() => {
     document.querySelector('.join')?.click();
-    if (document.querySelector('[data-control=sound]') === null) return;
+    const box = document.querySelector('[data-control=sound]')?.getBoundingClientRect();
+    const is = box === undefined ? '' : `sound is blocked ${box.x + box.width / 2} ${box.y + box.height / 2}`;
+    const rests = is !== '' && is === last;
+    last = is;
+    if (!rests || [...document.querySelectorAll('audio')].every(({ paused }) => !paused)) return;
     clearInterval(looking);
-    console.log('sound is blocked');
+    console.log(is);
   }, 100);
 }
 
