@@ -150,6 +150,7 @@ impl Device {
             return Err(Error::HomeServer("the hub took a commit back that no member had rejected"));
         }
         let first = Sequence(void.commit_sequence);
+        // LOG-12: only who made the commit is barred.
         let known = inside.rejected.as_ref().and_then(|rejected| rejected.committer(first));
         if known.or(inside.unconfirmed.committer(first)).is_some_and(|committer| *committer != barred) {
             return Err(Error::HomeServer("the hub bars another device than the one that made the commit"));
@@ -248,8 +249,9 @@ impl Inside {
                 committer: contents.committer_device.clone(),
                 own: contents.committer == self.member.own_leaf(),
                 tag: self.member.confirmation_tag()?,
+                before,
             };
-            self.unconfirmed.started(started, before);
+            self.unconfirmed.started(started);
             self.judge_aloud(now, sequence, contents.committer)?;
         } else {
             self.unconfirmed.confirmed(self.member.epoch());

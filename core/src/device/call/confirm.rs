@@ -28,25 +28,17 @@ pub(in crate::device) struct Before {
     pub(super) view: MemberView,
 }
 
-/// A commit whose epoch is not confirmed.
-struct Open {
-    commit: Sequence,
-    epoch: Epoch,
-    committer: DeviceUri,
-    /// Whether this member made it.
-    own: bool,
-    /// The epoch's confirmation tag, as this member computed it.
-    tag: Vec<u8>,
-    before: Before,
-}
-
-/// A commit that was merged, for [`Unconfirmed::started`].
+/// A commit that this member merged, and the epoch that it made.
 pub(in crate::device) struct Started {
     pub(super) commit: Sequence,
     pub(super) epoch: Epoch,
     pub(super) committer: DeviceUri,
+    /// Whether this member made it.
     pub(super) own: bool,
+    /// The epoch's confirmation tag, as this member computed it.
     pub(super) tag: Vec<u8>,
+    /// This member before it.
+    pub(super) before: Before,
 }
 
 /// A word on an epoch that is not said yet.
@@ -60,15 +52,14 @@ struct Word {
 /// The unconfirmed epochs, oldest first, and the words to say.
 #[derive(Default)]
 pub(in crate::device) struct Unconfirmed {
-    open: Vec<Open>,
+    open: Vec<Started>,
     words: Vec<Word>,
 }
 
 impl Unconfirmed {
-    /// A commit was merged; `before` is the group before it.
-    pub(super) fn started(&mut self, started: Started, before: Before) {
-        let Started { commit, epoch, committer, own, tag } = started;
-        self.open.push(Open { commit, epoch, committer, own, tag, before });
+    /// A commit was merged.
+    pub(super) fn started(&mut self, started: Started) {
+        self.open.push(started);
     }
 
     /// Whether somebody may confirm an epoch: it is the one that the commit made, by another, with its tag; none if this member
